@@ -1,0 +1,87 @@
+"""The films of a case: kept as they came, then replaced by their clean copy."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.core.files.base import ContentFile
+
+from cases.models import Case, CaseImage
+from matching import radiograph
+from matching.radiograph import Radiograph
+
+
+class ImageUnavailable(Exception):
+    """The film could not be fetched from where the case says it is. `str()` is a sentence."""
+
+
+Fetch = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class IncomingImage:
+    """A film on its way in: decoded already, or its bytes, or the address to fetch it from."""
+
+    film: Radiograph | None = None
+    content: bytes = b""
+    source_url: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the bytes, empty while only the address is known."""
+        if self.film:
+            return self.film.sha256
+        return radiograph.digest(self.content) if self.content else ""
+
+
+def store(image: IncomingImage) -> CaseImage:
+    """An unsaved row whose bytes are already safe in the storage."""
+    row = CaseImage(source_url=image.source_url, sha256=image.sha256)
+    if image.film:
+        row.file.save("", ContentFile(image.film.clean_copy()), save=False)
+        row.width, row.height = image.film.width, image.film.height
+    elif image.content:
+        row.file.save("", ContentFile(image.content), save=False)
+    return row
+
+
+def discard(rows: Iterable[CaseImage]) -> None:
+    """Delete the stored bytes of rows that were never saved."""
+    for row in rows:
+        if row.file:
+            row.file.storage.delete(str(row.file.name))
+
+
+def create(case: Case, rows: Sequence[CaseImage]) -> None:
+    for row in rows:
+        row.case = case
+    CaseImage.objects.bulk_create(rows)
+
+
+def read(image: CaseImage, *, fetch: Fetch) -> Radiograph:
+    """The film of a row, fetched first where need be, its clean copy stored.
+
+    Raises RadiographError when the bytes are no usable film, ImageUnavailable when they
+    cannot be had.
+    """
+    if not image.file:
+        return attach_image(image=image, content=fetch(image.source_url))
+    with image.file.open("rb") as file:
+        content = file.read()
+    if image.is_readable:
+        return Radiograph(radiograph.load(content).image, image.sha256)
+    return attach_image(image=image, content=content)
+
+
+def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
+    """Read the bytes of one film and store its clean copy in place of what came.
+
+    Raises RadiographError when the bytes are not a usable film.
+    """
+    film = radiograph.load(content)
+    raw = str(image.file.name) if image.file else ""
+    image.file.save("", ContentFile(film.clean_copy()), save=False)
+    image.sha256, image.width, image.height, image.error = film.sha256, film.width, film.height, ""
+    image.save(update_fields=["file", "sha256", "width", "height", "error"])
+    if raw:
+        image.file.storage.delete(raw)
+    return film

@@ -1,0 +1,14 @@
+from cases.models.case import MAX_ATTEMPTS, WORK_LOCK, Case, client_hash
+from cases.models.event import CaseEvent
+from cases.models.film import CaseImage, Finding, Result
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "WORK_LOCK",
+    "Case",
+    "CaseEvent",
+    "CaseImage",
+    "Finding",
+    "Result",
+    "client_hash",
+]

@@ -1,0 +1,200 @@
+"""A case: who asks, about whom, and where it stands."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from cases import correlation
+from cases.models.event import CaseEvent
+from cases.models.film import Result
+
+MAX_ATTEMPTS = 3
+WORK_LOCK = "raiox.case"
+
+
+class CaseQuerySet(models.QuerySet["Case"]):
+    def awaiting_review(self) -> Self:
+        return self.filter(status=Case.Status.PENDING)
+
+    def for_review(self) -> Self:
+        """With everything a case page or the API shows, in a bounded number of queries."""
+        return self.select_related("decided_by").prefetch_related(
+            "images__findings__results__implant__references", "events"
+        )
+
+    def interrupted(self) -> Self:
+        """Received cases whose processing began and has not ended."""
+        return self.filter(status=Case.Status.RECEIVED, attempts__gt=0)
+
+    def overdue(self, *, at: datetime | None = None) -> Self:
+        """Received cases whose task should have started long ago."""
+        limit = (at or timezone.now()) - timedelta(seconds=60)
+        return self.filter(status=Case.Status.RECEIVED, attempts=0, queued_at__lt=limit)
+
+    def expired(self, *, days: int, at: datetime | None = None) -> Self:
+        """Cases older than `days` that still hold personal data or films."""
+        limit = (at or timezone.now()) - timedelta(days=days)
+        holding = ~models.Q(status=Case.Status.ARCHIVED) | models.Q(images__file__gt="")
+        return self.filter(holding, created_at__lt=limit).distinct()
+
+
+class Case(models.Model):
+    """One request for identification.
+
+    Status chart::
+
+        received → pending → approved | rejected
+        received → failed  → received            (retry)
+        any      → archived                      (personal data purged)
+
+    A status changes by a conditional UPDATE or under a row lock, in `cases.intake`,
+    `cases.review` and `cases.retention`, nowhere else.
+    """
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", _("received")
+        PENDING = "pending", _("awaiting review")
+        APPROVED = "approved", _("approved")
+        REJECTED = "rejected", _("rejected")
+        FAILED = "failed", _("failed")
+        ARCHIVED = "archived", _("archived")
+
+    class Source(models.TextChoices):
+        JOTFORM = "jotform", "Jotform"
+        WEBHOOK = "webhook", "Webhook"
+        UPLOAD = "upload", _("upload")
+
+    class Priority(models.IntegerChoices):
+        NORMAL = 0, _("normal")
+        URGENT = 1, _("urgent")
+
+    jotform_submission_id = models.CharField(
+        _("Jotform submission"), max_length=32, null=True, blank=True
+    )
+    form_id = models.CharField(_("form"), max_length=32, blank=True)
+    source = models.CharField(_("source"), max_length=20, choices=Source)
+    client_hash = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    dentist_name = models.CharField(_("dentist"), max_length=200, blank=True)
+    dentist_email = models.EmailField(_("dentist's e-mail"), blank=True)
+    patient_name = models.CharField(_("patient"), max_length=200, blank=True)
+    tooth = models.PositiveSmallIntegerField(
+        _("tooth (FDI)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(11), MaxValueValidator(85)],
+    )
+    consent_at = models.DateTimeField(_("consent at"), null=True, blank=True)
+    status = models.CharField(
+        _("status"), max_length=20, choices=Status, default=Status.RECEIVED
+    )
+    priority = models.SmallIntegerField(_("priority"), choices=Priority, default=Priority.NORMAL)
+    failure = models.CharField(_("reason of failure"), max_length=255, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
+    created_at = models.DateTimeField(_("received at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+    matched_at = models.DateTimeField(_("matched at"), null=True, blank=True)
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+    )
+    decision_reason = models.TextField(_("reason of rejection"), blank=True)
+
+    objects = CaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("case")
+        verbose_name_plural = _("cases")
+        ordering = ["-created_at", "-id"]
+        permissions = [
+            ("decide_case", _("Can approve, reject and erase cases")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["jotform_submission_id"], name="case_unique_jotform_submission"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(jotform_submission_id__isnull=True)
+                | ~models.Q(jotform_submission_id=""),
+                name="case_submission_not_empty",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status__in=["received", "pending", "approved", "rejected", "failed", "archived"]
+                ),
+                name="case_status_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=["approved", "rejected"])
+                | models.Q(decided_at__isnull=False),
+                name="case_decided_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="failed") | ~models.Q(failure=""),
+                name="case_failed_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tooth__isnull=True)
+                | models.Q(tooth__gte=11, tooth__lte=85),
+                name="case_tooth_is_fdi",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-priority", "created_at"], name="case_queue"),
+            models.Index(fields=["-created_at", "-id"], name="case_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_awaiting_review(self) -> bool:
+        return self.status == self.Status.PENDING
+
+    @property
+    def approved_results(self) -> models.QuerySet[Result]:
+        return (
+            Result.objects.filter(finding__case_image__case=self, approved=True)
+            .select_related("implant", "finding")
+            .order_by("finding_id", "rank", "id")
+        )
+
+    def requeue(self) -> None:
+        """failed → received, with its attempts forgiven. The caller holds the row lock."""
+        self.status, self.failure, self.attempts = self.Status.RECEIVED, "", 0
+        self.queued_at = timezone.now()
+        self.save(update_fields=["status", "failure", "attempts", "queued_at", "updated_at"])
+
+    def record(self, what: CaseEvent.What, *, actor: Any = None, **details: Any) -> CaseEvent:
+        """Add a line to the history. `details` hold ids, counts and codes, no patient data."""
+        return CaseEvent.objects.create(
+            case=self,
+            what=what,
+            actor=actor,
+            actor_label=actor.get_username() if actor else "",
+            correlation_id=correlation.current(),
+            details=details,
+        )
+
+
+def client_hash(identity: str) -> str:
+    """Keyed hash (HMAC-SHA256, hex) under which the cases of one dentist or client are grouped.
+
+    Empty for an empty identity.
+    """
+    normal = identity.strip().casefold()
+    if not normal:
+        return ""
+    return hmac.new(settings.CLIENT_HASH_KEY.encode(), normal.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,129 @@
+"""The films of a case, the fixtures on them, and the implants proposed for each fixture."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from implants.models import Implant
+
+
+def upload_path(instance: "CaseImage", filename: str) -> str:
+    """`uploads/<yyyy-mm>/<uuid>`: the client's file name often holds the patient's name."""
+    return f"uploads/{timezone.now():%Y-%m}/{uuid.uuid4().hex}"
+
+
+class CaseImage(models.Model):
+    """One film of a case.
+
+    Until the film is read, `file` holds the bytes as they came (or is empty while only
+    `source_url` is known) and `width` is null: such a file is never shown. Afterwards `file`
+    is the clean copy: upright, grey, without metadata. `sha256` is that of the bytes received.
+    """
+
+    case = models.ForeignKey("cases.Case", on_delete=models.CASCADE, related_name="images")
+    file = models.FileField(upload_to=upload_path, max_length=255, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    modality = models.CharField(max_length=20, blank=True)
+    source_url = models.CharField(max_length=2000, blank=True)
+    purged_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("film")
+        verbose_name_plural = _("films")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(width__isnull=True, height__isnull=True)
+                | models.Q(width__gt=0, height__gt=0),
+                name="caseimage_size_complete",
+            ),
+            models.UniqueConstraint(
+                fields=["case", "source_url"],
+                condition=~models.Q(source_url=""),
+                name="caseimage_unique_source_url",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case_id}/{self.pk}"
+
+    @property
+    def is_readable(self) -> bool:
+        return self.width is not None and bool(self.file)
+
+
+class Finding(models.Model):
+    """One fixture on one film. `box` is centre, size and angle in film pixels, or null for
+    the whole film."""
+
+    class ProposedBy(models.TextChoices):
+        FINDER = "finder", _("finder")
+        PERSON = "person", _("person")
+
+    case_image = models.ForeignKey(CaseImage, on_delete=models.CASCADE, related_name="findings")
+    box = models.JSONField(null=True, blank=True)
+    proposed_by = models.CharField(
+        max_length=10, choices=ProposedBy, default=ProposedBy.FINDER
+    )
+    tooth = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.case_image_id}/{self.pk}"
+
+
+class Result(models.Model):
+    """An implant proposed for a finding, or added by the reviewer (then without a rank).
+
+    `similarity` is cosine similarity, 1 − distance, in −1…1; it is no probability.
+    """
+
+    finding = models.ForeignKey(Finding, on_delete=models.CASCADE, related_name="results")
+    implant = models.ForeignKey(Implant, on_delete=models.PROTECT, related_name="+")
+    reference_image = models.ForeignKey(
+        "implants.ReferenceImage", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    rank = models.PositiveSmallIntegerField(null=True)
+    similarity = models.FloatField(null=True)
+    encoder = models.CharField(max_length=150, blank=True)
+    approved = models.BooleanField(default=False)
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("result")
+        verbose_name_plural = _("results")
+        ordering = ["finding_id", models.F("rank").asc(nulls_last=True), "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["finding", "implant"], name="result_unique_implant"),
+            models.UniqueConstraint(fields=["finding", "rank"], name="result_unique_rank"),
+            models.CheckConstraint(
+                condition=models.Q(rank__isnull=True)
+                | models.Q(rank__gte=1, similarity__isnull=False) & ~models.Q(encoder=""),
+                name="result_ranked_is_measured",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(similarity__isnull=True)
+                | models.Q(similarity__gte=-1.000001, similarity__lte=1.000001),
+                name="result_similarity_is_cosine",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approved=False) | models.Q(approved_at__isnull=False),
+                name="result_approved_has_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.finding_id}: {self.implant_id}"

@@ -1,0 +1,72 @@
+"""Erasing personal data: when its time is over, or when a person asks."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from cases.models import Case, CaseEvent, CaseImage, client_hash
+from implants.storage import STORAGE_ERRORS
+
+log = logging.getLogger(__name__)
+
+
+def erase(*, case_id: int, by: AbstractBaseUser | None = None) -> Case:
+    """any → archived: films, names, e-mail and free text go; decision and figures stay.
+
+    A film is deleted from the storage before its row forgets the name, so that an
+    interrupted or failing erasure is found and finished by the next one. Safe to repeat.
+    Raises Case.DoesNotExist, and whatever the storage raises.
+    """
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_id)
+        if case.status != Case.Status.ARCHIVED:
+            case.status = Case.Status.ARCHIVED
+            case.record(CaseEvent.What.ARCHIVED, actor=by)
+        case.dentist_name = case.dentist_email = case.patient_name = ""
+        case.client_hash = case.decision_reason = case.failure = ""
+        case.save()
+        case.images.update(source_url="", error="")
+    _delete_films(case.images.exclude(file=""))
+    return case
+
+
+def purge(*, days: int | None = None, at: datetime | None = None, dry_run: bool = False) -> int:
+    """Erase every case older than `days` (RAIOX_RETENTION_DAYS); the number of cases due.
+
+    One case whose films cannot be deleted does not stop the others.
+    """
+    due = Case.objects.expired(days=days or settings.RAIOX_RETENTION_DAYS, at=at)
+    ids = list(due.values_list("pk", flat=True))
+    if not dry_run:
+        _erase_all(ids)
+    return len(ids)
+
+
+def erase_person(*, email: str, by: AbstractBaseUser | None = None) -> int:
+    """Erase every case that a dentist's e-mail address sent; the number of cases."""
+    identity = client_hash(email)
+    if not identity:
+        return 0
+    ids = list(Case.objects.filter(client_hash=identity).values_list("pk", flat=True))
+    _erase_all(ids, by=by)
+    return len(ids)
+
+
+def _erase_all(case_ids: Iterable[int], *, by: AbstractBaseUser | None = None) -> None:
+    for case_id in case_ids:
+        try:
+            erase(case_id=case_id, by=by)
+        except STORAGE_ERRORS:
+            log.exception("the films of case %s could not be deleted; the next run retries", case_id)
+
+
+def _delete_films(images: QuerySet[CaseImage]) -> None:
+    for image in images:
+        image.file.storage.delete(str(image.file.name))
+        CaseImage.objects.filter(pk=image.pk).update(file="", purged_at=timezone.now())

@@ -1,0 +1,126 @@
+"""What a reviewer decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases.intake import PROCESS_TASK
+from cases.models import Case, CaseEvent, Finding, Result
+from cases.signals import case_decided
+from implants.models import Implant
+from matching.queue import enqueue
+
+
+class ReviewError(ValueError):
+    """The decision cannot be made as asked. `str()` is a sentence for the reviewer."""
+
+
+class StateConflict(ReviewError):
+    """The case's status does not allow this (any more): somebody else may have decided."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An implant approved for a finding; without a finding, for the one that proposed it
+    best, else for the first."""
+
+    implant_id: int
+    finding_id: int | None = None
+
+
+def approve(*, case_id: int, choices: Sequence[Choice], reviewer: AbstractBaseUser) -> Case:
+    """pending → approved, with one or more implants of the catalogue.
+
+    Raises ReviewError for no or unknown implants or findings, StateConflict when the case
+    does not await review, Case.DoesNotExist.
+    """
+    with transaction.atomic():
+        case = _locked(case_id, expected=Case.Status.PENDING)
+        if not choices:
+            raise ReviewError(_("Choose at least one implant."))
+        implants = _implants(choices)
+        findings = list(Finding.objects.filter(case_image__case=case).order_by("pk"))
+        for choice in choices:
+            _mark(_result(choice, implants[choice.implant_id], findings), reviewer)
+        _decide(case, Case.Status.APPROVED, reviewer)
+        case.record(
+            CaseEvent.What.APPROVED, actor=reviewer, implant_ids=sorted(implants)
+        )
+        case_decided.send(sender=Case, case=case)
+    return case
+
+
+def reject(*, case_id: int, reason: str, reviewer: AbstractBaseUser) -> Case:
+    """pending → rejected; the reason reaches the dentist.
+
+    Raises ReviewError without a reason, StateConflict, Case.DoesNotExist.
+    """
+    with transaction.atomic():
+        case = _locked(case_id, expected=Case.Status.PENDING)
+        if not reason.strip():
+            raise ReviewError(_("Say why the case is rejected."))
+        case.decision_reason = reason.strip()
+        _decide(case, Case.Status.REJECTED, reviewer)
+        case.record(CaseEvent.What.REJECTED, actor=reviewer)
+        case_decided.send(sender=Case, case=case)
+    return case
+
+
+def retry(*, case_id: int, by: AbstractBaseUser) -> Case:
+    """failed → received, and queued again. Raises StateConflict, Case.DoesNotExist."""
+    with transaction.atomic():
+        case = _locked(case_id, expected=Case.Status.FAILED)
+        case.requeue()
+        case.record(CaseEvent.What.RETRIED, actor=by)
+        enqueue(PROCESS_TASK, case.pk)
+    return case
+
+
+def _locked(case_id: int, *, expected: Case.Status) -> Case:
+    case = Case.objects.select_for_update().get(pk=case_id)
+    if case.status != expected:
+        raise StateConflict(
+            _("The case is “%(status)s”; this is only possible while it is “%(expected)s”.")
+            % {"status": case.get_status_display(), "expected": expected.label}
+        )
+    return case
+
+
+def _implants(choices: Sequence[Choice]) -> dict[int, Implant]:
+    implants = Implant.objects.in_bulk({choice.implant_id for choice in choices})
+    missing = sorted({choice.implant_id for choice in choices} - set(implants))
+    if missing:
+        raise ReviewError(
+            _("There is no implant %(ids)s in the catalogue.")
+            % {"ids": ", ".join(map(str, missing))}
+        )
+    return implants
+
+
+def _result(choice: Choice, implant: Implant, findings: Sequence[Finding]) -> Result:
+    """The result row of this choice: the matcher's, or a new one without a rank."""
+    allowed = [f.pk for f in findings if choice.finding_id in (None, f.pk)]
+    if not allowed:
+        raise ReviewError(_("The case has no such finding."))
+    proposed = (
+        Result.objects.filter(finding_id__in=allowed, implant=implant)
+        .order_by("rank", "-similarity")
+        .first()
+    )
+    return proposed or Result(finding_id=allowed[0], implant=implant)
+
+
+def _mark(result: Result, reviewer: AbstractBaseUser) -> None:
+    result.approved, result.approved_at, result.approved_by = True, timezone.now(), reviewer
+    result.save()
+
+
+def _decide(case: Case, status: Case.Status, reviewer: AbstractBaseUser) -> None:
+    case.status, case.decided_at, case.decided_by = status, timezone.now(), reviewer
+    case.save(
+        update_fields=["status", "decided_at", "decided_by", "decision_reason", "updated_at"]
+    )

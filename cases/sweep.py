@@ -1,0 +1,51 @@
+"""Finding cases whose task was lost, and queueing them again.
+
+The case row is the truth, the queue only carries it: an entry can vanish with a killed
+worker, be locked for minutes, or be dropped when the signing key changes.
+"""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.dispatch import receiver
+from django.utils import timezone
+from django_q.signals import post_spawn
+
+from cases.intake import PROCESS_TASK
+from cases.models import WORK_LOCK, Case
+from matching.locks import is_locked
+from matching.queue import enqueue
+
+log = logging.getLogger(__name__)
+
+
+def requeue_abandoned() -> int:
+    """Queue every received case that nobody works on; the number of cases queued."""
+    candidates = Case.objects.interrupted() | Case.objects.overdue()
+    count = 0
+    for case_id in list(candidates.values_list("pk", flat=True)):
+        if not is_locked(WORK_LOCK, case_id):
+            count += _requeue(case_id)
+    if count:
+        log.warning("%d case(s) had lost their task and were queued again", count)
+    return count
+
+
+def _requeue(case_id: int) -> int:
+    with transaction.atomic():
+        updated = Case.objects.filter(pk=case_id, status=Case.Status.RECEIVED).update(
+            queued_at=timezone.now()
+        )
+        if updated:
+            enqueue(PROCESS_TASK, case_id)
+    return updated
+
+
+@receiver(post_spawn)
+def sweep_when_a_worker_starts(sender: str, proc_name: str, **kwargs: Any) -> None:
+    """A worker that starts may replace one that was killed: look for its work at once."""
+    try:
+        requeue_abandoned()
+    except DatabaseError:
+        log.exception("the sweep at worker start failed; the schedule repeats it")

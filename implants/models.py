@@ -1,0 +1,203 @@
+"""The catalogue: implant lines and their reference radiographs."""
+
+import hashlib
+import uuid
+from decimal import Decimal
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.files.base import File
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from implants.vocabulary import Apex, BodyShape, Collar, Connection, Level, Thread
+
+
+class ImplantQuerySet(models.QuerySet["Implant"]):
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+    def with_references(self) -> Self:
+        return self.prefetch_related("references")
+
+    def search(self, text: str) -> Self:
+        """Every word must occur in the manufacturer, the line or the type."""
+        found = self
+        for word in text.split():
+            found = found.filter(
+                models.Q(manufacturer__icontains=word)
+                | models.Q(name__icontains=word)
+                | models.Q(type__icontains=word)
+            )
+        return found
+
+
+class Implant(models.Model):
+    """One implant line in one size, with what can be seen of it on a film.
+
+    Facts that are not known stay empty (or null) and never count against the implant.
+    """
+
+    manufacturer = models.CharField(_("manufacturer"), max_length=100)
+    name = models.CharField(_("line"), max_length=150)
+    type = models.CharField(
+        _("type"), max_length=100, blank=True, help_text=_("For example: Cone Morse")
+    )
+    diameter_mm = models.DecimalField(
+        _("diameter (mm)"), max_digits=4, decimal_places=2, null=True, blank=True
+    )
+    length_mm = models.DecimalField(
+        _("length (mm)"), max_digits=4, decimal_places=1, null=True, blank=True
+    )
+    platform_diameter_mm = models.DecimalField(
+        _("platform diameter (mm)"), max_digits=4, decimal_places=2, null=True, blank=True
+    )
+    body_shape = models.CharField(
+        _("body shape"), max_length=20, choices=BodyShape, blank=True, default=""
+    )
+    connection = models.CharField(
+        _("connection"), max_length=20, choices=Connection, blank=True, default=""
+    )
+    level = models.CharField(_("level"), max_length=20, choices=Level, blank=True, default="")
+    collar = models.CharField(_("collar"), max_length=20, choices=Collar, blank=True, default="")
+    collar_height_mm = models.DecimalField(
+        _("collar height (mm)"), max_digits=4, decimal_places=2, null=True, blank=True
+    )
+    thread = models.CharField(_("thread"), max_length=20, choices=Thread, blank=True, default="")
+    thread_pitch_mm = models.DecimalField(
+        _("thread pitch (mm)"), max_digits=4, decimal_places=2, null=True, blank=True
+    )
+    thread_leads = models.PositiveSmallIntegerField(_("thread leads"), null=True, blank=True)
+    apex = models.CharField(_("apex"), max_length=20, choices=Apex, blank=True, default="")
+    is_active = models.BooleanField(_("active"), default=True)
+    source = models.TextField(
+        _("source"), blank=True, help_text=_("Where the facts come from, and what is unverified")
+    )
+
+    objects = ImplantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("implant")
+        verbose_name_plural = _("implants")
+        ordering = ["manufacturer", "name", "diameter_mm", "length_mm"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["manufacturer", "name", "diameter_mm", "length_mm"],
+                nulls_distinct=False,
+                name="implant_unique_line_and_size",
+                violation_error_message=_("This line in this size is already in the catalogue."),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(manufacturer="") & ~models.Q(name=""),
+                name="implant_named",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(diameter_mm__isnull=True)
+                | models.Q(diameter_mm__gt=0, diameter_mm__lt=20),
+                name="implant_diameter_plausible",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(length_mm__isnull=True)
+                | models.Q(length_mm__gt=0, length_mm__lt=80),
+                name="implant_length_plausible",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.manufacturer, self.name, self.size) if part)
+
+    @property
+    def size(self) -> str:
+        """Diameter and length as dentists write them: `4.3 × 10 mm`, empty when unknown."""
+        numbers = [_plain(value) for value in (self.diameter_mm, self.length_mm) if value]
+        return f"{' × '.join(numbers)} mm" if numbers else ""
+
+    @property
+    def picture(self) -> "ReferenceImage | None":
+        """The first reference, which stands for the implant (uses a prefetch when there is one)."""
+        return next(iter(self.references.all()), None)
+
+
+def _plain(value: Decimal) -> str:
+    return f"{Decimal(value):f}".rstrip("0").rstrip(".").replace(".", ",")
+
+
+def reference_path(instance: "ReferenceImage", filename: str) -> str:
+    """Storage name of an uploaded reference: no part of the client's file name is kept."""
+    return f"referencia/{uuid.uuid4().hex}.jpg"
+
+
+def thumbnail_path(instance: "ReferenceImage", filename: str) -> str:
+    return f"derivados/{uuid.uuid4().hex}.jpg"
+
+
+class ReferenceImage(models.Model):
+    """A radiograph that shows an implant whose line is known for certain.
+
+    `error` is written by whoever decodes the file (see `matching.indexing`): a reference
+    with an error is not searched. `sha256` is the digest of the file's bytes.
+    """
+
+    class Modality(models.TextChoices):
+        PERIAPICAL = "periapical", _("periapical")
+        PANORAMIC = "panoramic", _("panoramic")
+        EX_SITU = "ex_situ", _("ex situ")
+
+    class Provenance(models.TextChoices):
+        PHANTOM = "phantom", _("phantom (rendered)")
+        MANUFACTURER = "manufacturer", _("manufacturer")
+        CLINIC = "clinic", _("clinic")
+
+    implant = models.ForeignKey(
+        Implant, on_delete=models.CASCADE, related_name="references", verbose_name=_("implant")
+    )
+    file = models.ImageField(_("radiograph"), upload_to=reference_path, max_length=255)
+    thumbnail = models.FileField(upload_to=thumbnail_path, editable=False, blank=True)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    modality = models.CharField(
+        _("modality"), max_length=20, choices=Modality, blank=True, default=""
+    )
+    crop = models.JSONField(
+        _("crop"), null=True, blank=True, help_text=_("Centre, size and angle in film pixels")
+    )
+    rotation_deg = models.FloatField(_("rotation (degrees)"), default=0)
+    verified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("verified by"),
+    )
+    provenance = models.CharField(
+        _("provenance"), max_length=20, choices=Provenance, default=Provenance.CLINIC
+    )
+    note = models.CharField(_("note"), max_length=255, blank=True)
+    error = models.CharField(_("error"), max_length=255, blank=True, editable=False)
+    created_at = models.DateTimeField(_("added at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("reference radiograph")
+        verbose_name_plural = _("reference radiographs")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.implant} #{self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.sha256 and self.file:
+            self.sha256 = file_digest(self.file)
+        super().save(*args, **kwargs)
+
+    @property
+    def is_phantom(self) -> bool:
+        return self.provenance == self.Provenance.PHANTOM
+
+
+def file_digest(file: "File[Any]") -> str:
+    """Hex sha256 of the file's bytes; the read position is put back to the start."""
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

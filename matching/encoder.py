@@ -1,0 +1,210 @@
+"""The CLIP image encoder: one per process, loaded at first use, safe to call from threads.
+
+torch and open_clip are imported inside functions, so that the web process starts light and
+never forks after torch has started its threads.
+"""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.conf import settings
+from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+
+RANDOM = "random"
+RANDOM_SEED = 20_240_229
+# Version of everything between a decoded film and the tensor; part of the encoder id.
+PREPROCESSING = "pad-v1"
+BATCH = 8
+
+Vector = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class EncoderError(RuntimeError):
+    """The encoder named by RAIOX_ENCODER cannot be loaded. `str()` says why."""
+
+
+class ClipEncoder:
+    """An open_clip image tower whose vectors are L2-normalised float32 of shape (512,).
+
+    `name` is `<architecture>/<weights>`: weights are an open_clip pretrained tag (fetched
+    once from the hub into `cache_dir`), the path of a checkpoint, or `random`.
+    """
+
+    def __init__(self, name: str, *, base_dir: Path, cache_dir: Path, threads: int) -> None:
+        self.name = name
+        self._base_dir = base_dir
+        self._cache_dir = cache_dir
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._loaded: tuple[Any, Any, str] | None = None
+
+    @property
+    def architecture(self) -> str:
+        return self.name.partition("/")[0]
+
+    @property
+    def weights(self) -> str:
+        return self.name.partition("/")[2]
+
+    @property
+    def is_random(self) -> bool:
+        """Seeded random weights: the same code and cost, no skill."""
+        return self.weights == RANDOM
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._loaded is not None
+
+    @cached_property
+    def id(self) -> str:
+        """Architecture, weights and their digest, preprocessing: stored with every vector."""
+        _, _, weights_digest = self._load()
+        label = self.weights if not self._checkpoint else self._checkpoint.name
+        return f"{self.architecture}/{label}@{weights_digest}/{PREPROCESSING}"[:150]
+
+    def encode(self, images: Sequence[Image.Image]) -> Vector:
+        """Vectors of greyscale images, shape (len(images), 512), each of length 1.
+
+        Raises EncoderError when the model cannot be loaded.
+        """
+        import torch
+
+        tower, preprocess, _ = self._load()
+        vectors = []
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                batch = torch.stack(
+                    [preprocess(square(image)) for image in images[start : start + BATCH]]
+                )
+                features = tower(batch)
+                vectors.append(torch.nn.functional.normalize(features.float(), dim=-1).numpy())
+        return np.concatenate(vectors).astype(np.float32)
+
+    @property
+    def _checkpoint(self) -> Path | None:
+        if self.is_random or "/" not in self.weights and "." not in self.weights:
+            return None
+        return (self._base_dir / self.weights).resolve()
+
+    def _load(self) -> tuple[Any, Any, str]:
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:
+                    self._loaded = self._build()
+        return self._loaded
+
+    def _build(self) -> tuple[Any, Any, str]:
+        import torch
+
+        declare_torchvision_operators()
+        import open_clip
+
+        torch.set_num_threads(self._threads)
+        checkpoint = self._checkpoint
+        if checkpoint is not None and not checkpoint.is_file():
+            raise EncoderError(f"RAIOX_ENCODER={self.name}: there is no file {checkpoint}")
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(RANDOM_SEED)
+                model = open_clip.create_model(
+                    self.architecture,
+                    pretrained=None if self.is_random else str(checkpoint or self.weights),
+                    cache_dir=str(self._cache_dir),
+                )
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            raise EncoderError(f"RAIOX_ENCODER={self.name} cannot be loaded: {error}") from error
+        tower = model.visual.eval()
+        for parameter in tower.parameters():
+            parameter.requires_grad_(False)
+        size = tower.image_size[0] if isinstance(tower.image_size, tuple) else tower.image_size
+        preprocess = _preprocessing(size, tower.image_mean, tower.image_std)
+        return tower, preprocess, _weights_digest(tower)
+
+
+def square(image: Image.Image) -> Image.Image:
+    """Pad with black to a square, the film centred. Shape is the main cue: never stretch."""
+    side = max(image.size)
+    if image.size == (side, side):
+        return image
+    canvas = Image.new("L", (side, side), 0)
+    canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return canvas
+
+
+def _preprocessing(size: int, mean: Sequence[float], std: Sequence[float]) -> Any:
+    """From a square greyscale image to a (3, size, size) tensor with the model's own
+    mean and standard deviation."""
+    import torch
+
+    means = torch.tensor(mean).view(3, 1, 1)
+    stds = torch.tensor(std).view(3, 1, 1)
+
+    def preprocess(image: Image.Image) -> "torch.Tensor":
+        small = image.resize((size, size), Image.Resampling.BICUBIC)
+        pixels = torch.from_numpy(np.asarray(small, dtype=np.float32) / 255.0)
+        return (pixels.expand(3, size, size) - means) / stds
+
+    return preprocess
+
+
+def _weights_digest(tower: "torch.nn.Module") -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tower.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+_declared: list[Any] = []
+
+
+def declare_torchvision_operators() -> None:
+    """Declare the two operators whose absence breaks the import of torchvision.
+
+    torch's CPU wheel beside torchvision's index wheel fails with `operator torchvision::nms
+    does not exist`. Where the operators exist (matching builds) nothing is declared.
+    """
+    import torch
+
+    if _declared:
+        return
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
+        _declared.append(library)
+
+
+_encoder: ClipEncoder | None = None
+_encoder_lock = threading.Lock()
+
+
+def get_encoder() -> ClipEncoder:
+    """The process's encoder, as RAIOX_ENCODER names it (a change of the setting is followed)."""
+    global _encoder
+    with _encoder_lock:
+        if _encoder is None or _encoder.name != settings.RAIOX_ENCODER:
+            _encoder = ClipEncoder(
+                settings.RAIOX_ENCODER,
+                base_dir=settings.BASE_DIR,
+                cache_dir=settings.VAR_DIR / "models",
+                threads=settings.RAIOX_TORCH_THREADS,
+            )
+        return _encoder
+
+
+def has_random_weights() -> bool:
+    """Whether the configured encoder has no skill, known without loading it."""
+    return settings.RAIOX_ENCODER.endswith(f"/{RANDOM}")

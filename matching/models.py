@@ -1,0 +1,85 @@
+"""Vectors of the reference radiographs."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from django.db import models
+from django.db.models.lookups import GreaterThan
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import CosineDistance, HnswIndex, VectorField
+
+from implants.models import ReferenceImage
+
+DIMENSIONS = 512
+
+
+class VectorNorm(models.Func):
+    function = "vector_norm"
+    output_field = models.FloatField()
+
+
+class EmbeddingQuerySet(models.QuerySet["Embedding"]):
+    def of_encoder(self, encoder: str) -> Self:
+        return self.filter(encoder=encoder)
+
+    def searchable(self) -> Self:
+        return self.filter(reference_image__implant__is_active=True, reference_image__error="")
+
+    def nearest(self, vector: Sequence[float], *, encoder: str, limit: int) -> Self:
+        """The `limit` nearest searchable vectors of `encoder`, nearest first.
+
+        Annotates `distance` (cosine, 0…2). Ordering by the bare distance with a LIMIT is what
+        lets PostgreSQL use the HNSW index.
+        """
+        return (
+            self.of_encoder(encoder)
+            .searchable()
+            .select_related("reference_image__implant")
+            .defer("vector")
+            .annotate(distance=CosineDistance("vector", list(vector)))
+            .order_by("distance")[:limit]
+        )
+
+
+class Embedding(models.Model):
+    """One L2-normalised CLIP vector of one view of one reference.
+
+    `encoder` names architecture, weights and preprocessing (see `matching.encoder`).
+    Vectors of different encoders live side by side and are never compared.
+    """
+
+    reference_image = models.ForeignKey(
+        ReferenceImage, on_delete=models.CASCADE, related_name="embeddings"
+    )
+    encoder = models.CharField(max_length=150)
+    view = models.CharField(max_length=30, default="original")
+    vector = VectorField(dimensions=DIMENSIONS)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EmbeddingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("embedding")
+        verbose_name_plural = _("embeddings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reference_image", "encoder", "view"], name="embedding_unique_view"
+            ),
+            # A zero vector has no cosine: the distance would be NaN and sort after all others.
+            models.CheckConstraint(
+                condition=GreaterThan(VectorNorm("vector"), 0.0), name="embedding_not_zero"
+            ),
+        ]
+        indexes = [
+            HnswIndex(
+                name="embedding_vector_hnsw",
+                fields=["vector"],
+                m=16,
+                ef_construction=64,
+                opclasses=["vector_cosine_ops"],
+            ),
+            models.Index(fields=["encoder"], name="embedding_encoder"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference_image_id} {self.view} ({self.encoder})"

@@ -1,0 +1,158 @@
+"""The one door for images: bytes in, an upright 8-bit greyscale radiograph out."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from django.conf import settings
+from django.utils.translation import gettext as _
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+MIN_SIDE = 32
+# A fixture is at most about six times as long as wide; an image far thinner than that shows
+# none, and padded to a square it would cost memory with the square of its length.
+MAX_ASPECT = 8
+CLEAN_COPY_QUALITY = 95
+
+# A truncated film must be refused, never silently completed with grey.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+class RadiographError(ValueError):
+    """The bytes are not a usable radiograph. `str()` is a sentence for the sender."""
+
+    status = 422
+
+
+class ImageTooLarge(RadiographError):
+    status = 413
+
+
+class NotAnImage(RadiographError):
+    status = 415
+
+
+class UnreadableImage(RadiographError):
+    status = 422
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """A decoded film: `image` is mode L, upright and without metadata; `sha256` is the hex
+    digest of the bytes it came from."""
+
+    image: Image.Image
+    sha256: str
+
+    @property
+    def width(self) -> int:
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        return self.image.height
+
+    def clean_copy(self) -> bytes:
+        """The film as a greyscale JPEG without any metadata."""
+        buffer = io.BytesIO()
+        self.image.save(buffer, "JPEG", quality=CLEAN_COPY_QUALITY)
+        return buffer.getvalue()
+
+    def thumbnail(self, side: int = 240) -> bytes:
+        small = self.image.copy()
+        small.thumbnail((side, side))
+        return Radiograph(small, self.sha256).clean_copy()
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_size(size: int) -> None:
+    """Raise ImageTooLarge for more bytes than the limit (5 MB)."""
+    if size > settings.RAIOX_MAX_IMAGE_BYTES:
+        raise ImageTooLarge(_("The image is larger than 5 MB."))
+
+
+def load(data: bytes) -> Radiograph:
+    """Decode the bytes of a JPEG, PNG or WebP image.
+
+    Raises ImageTooLarge (bytes), NotAnImage (another format or none) or UnreadableImage
+    (damaged, too many pixels, too small, too elongated). Dimensions are checked before any
+    pixel is decoded.
+    """
+    check_size(len(data))
+    with _open(data) as image:
+        _check_dimensions(*image.size)
+        try:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            grey = _greyscale(upright)
+        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+            raise UnreadableImage(
+                _("The image is damaged or incomplete and cannot be read.")
+            ) from error
+    # A new image: nothing of the file's metadata (EXIF, comments, profiles) travels with it.
+    clean = Image.frombytes("L", grey.size, grey.tobytes())
+    return Radiograph(image=clean, sha256=digest(data))
+
+
+def _open(data: bytes) -> Image.Image:
+    if not data:
+        raise NotAnImage(_("The file is empty."))
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise NotAnImage(_("The file is not a JPEG, PNG or WebP image.")) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImage(_too_many_pixels()) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UnreadableImage(
+            _("The image is damaged or incomplete and cannot be read.")
+        ) from error
+
+
+def _check_dimensions(width: int, height: int) -> None:
+    if width * height > settings.RAIOX_MAX_IMAGE_PIXELS:
+        raise UnreadableImage(_too_many_pixels())
+    if min(width, height) < MIN_SIDE:
+        raise UnreadableImage(
+            _("The image is too small: each side needs at least %(side)d pixels.")
+            % {"side": MIN_SIDE}
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise UnreadableImage(_("The image is too elongated to show an implant."))
+
+
+def _too_many_pixels() -> str:
+    return _("The image has more than %(millions)d million pixels.") % {
+        "millions": settings.RAIOX_MAX_IMAGE_PIXELS // 1_000_000
+    }
+
+
+def _greyscale(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _rescaled(image)
+    if image.has_transparency_data:
+        return _on_mean_grey(image.convert("RGBA"))
+    return image.convert("L")
+
+
+def _rescaled(image: Image.Image) -> Image.Image:
+    """More than 8 bits: spread the range that is really used over 0…255, never clip it."""
+    values = np.asarray(image, dtype=np.float32)
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        return Image.new("L", image.size, 0)
+    return Image.fromarray(((values - low) * (255.0 / (high - low))).round().astype(np.uint8))
+
+
+def _on_mean_grey(image: Image.Image) -> Image.Image:
+    """Transparent parts take the mean grey of the visible ones: no edge is invented."""
+    grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.float32)
+    alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255.0
+    weight = float(alpha.sum())
+    mean = float((grey * alpha).sum() / weight) if weight else 0.0
+    return Image.fromarray((grey * alpha + mean * (1.0 - alpha)).round().astype(np.uint8))

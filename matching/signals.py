@@ -1,0 +1,25 @@
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from implants.models import ReferenceImage
+from matching.models import Embedding
+from matching.queue import enqueue
+
+
+@receiver(post_save, sender=ReferenceImage)
+def index_when_saved(
+    sender: type[ReferenceImage],
+    instance: ReferenceImage,
+    raw: bool = False,
+    **kwargs: Any,
+) -> None:
+    """A new or replaced film needs a vector. Bulk imports index as they go and opt out by
+    setting `indexed_by_importer` on the instance."""
+    if raw or getattr(instance, "indexed_by_importer", False):
+        return
+    with transaction.atomic():
+        if not Embedding.objects.filter(reference_image=instance).exists():
+            enqueue("matching.tasks.index_reference", instance.pk)

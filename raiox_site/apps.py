@@ -1,0 +1,18 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
+
+
+class RaioxAdminConfig(AdminConfig):
+    default_site = "raiox_site.admin.RaioxAdminSite"
+
+
+class SiteConfig(AppConfig):
+    name = "raiox_site"
+    verbose_name = "Raiox AI"
+
+    def ready(self) -> None:
+        from raiox_site import roles, schedules
+
+        post_migrate.connect(roles.grant_permissions, sender=self)
+        post_migrate.connect(schedules.register, sender=self)

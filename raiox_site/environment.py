@@ -1,0 +1,88 @@
+"""Reading the environment strictly, and saying everything that is missing at once."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+ENVIRONMENTS = ("development", "test", "staging", "production")
+
+
+def secret(name: str) -> str:
+    """`name` from the environment, or the content of the file that `<name>_FILE` names.
+
+    Raises ImproperlyConfigured when `<name>_FILE` names a file that cannot be read.
+    """
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}") from error
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated variable as a list without empty items."""
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def integer(name: str, default: int) -> int:
+    value = os.environ.get(name, "")
+    if not value:
+        return default
+    try:
+        return int(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}") from error
+
+
+def machine_secret(path: Path) -> str:
+    """A random key made once on this machine and kept in `path`, readable by its owner only.
+
+    For development and tests; production takes its keys from the environment.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip() or _replace_secret(path)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text(encoding="ascii").strip()
+
+
+def _replace_secret(path: Path) -> str:
+    path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    path.chmod(0o600)
+    return path.read_text(encoding="ascii").strip()
+
+
+def derived_key(key: str, purpose: str) -> str:
+    """A key of its own for one purpose (HMAC-SHA256 of `purpose`, hex)."""
+    return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+
+def webhook_token(explicit: str, webhook_url: str, signing_secret: str) -> str:
+    """The secret that a delivery to /jotform must carry in its path or as `?token=`.
+
+    Taken from RAIOX_WEBHOOK_TOKEN, else from the address registered at Jotform
+    (`…/jotform/<token>` or `…?token=<token>`), else JF_SECRET. Empty: none is set.
+    """
+    if explicit:
+        return explicit
+    url = urlsplit(webhook_url)
+    in_query = parse_qs(url.query).get("token", [""])[0]
+    in_path = url.path.rstrip("/").rpartition("/jotform/")[2] if "/jotform/" in url.path else ""
+    return in_query or in_path or signing_secret
+
+
+def require_all(requirements: dict[str, bool]) -> None:
+    """Raise one ImproperlyConfigured that names every requirement that is not met."""
+    missing = [name for name, is_met in requirements.items() if not is_met]
+    if missing:
+        raise ImproperlyConfigured("RAIOX_ENV=production needs: " + "; ".join(missing))

@@ -1,0 +1,32 @@
+"""What runs by the clock. Registered after every migration, so that no host is set up by hand."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+SCHEDULES = {
+    "sweep cases": ("cases.tasks.sweep_cases", 1),
+    "send answers": ("integrations.tasks.send_due_returns", 1),
+    "purge expired cases": ("cases.tasks.purge_expired", 24 * 60),
+    "heartbeat": ("raiox_site.heartbeat.beat", 1),
+}
+
+
+def register(sender: Any = None, **kwargs: Any) -> None:
+    """Create or correct the schedules by name; their next run is left where it was."""
+    from django_q.models import Schedule
+
+    for name, (task, minutes) in SCHEDULES.items():
+        schedule, created = Schedule.objects.get_or_create(
+            name=name,
+            defaults={
+                "func": task,
+                "schedule_type": Schedule.MINUTES,
+                "minutes": minutes,
+                "repeats": -1,
+                "next_run": timezone.now() + timedelta(seconds=5),
+            },
+        )
+        if not created and (schedule.func, schedule.minutes) != (task, minutes):
+            Schedule.objects.filter(pk=schedule.pk).update(func=task, minutes=minutes)

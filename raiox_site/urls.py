@@ -1,0 +1,12 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("", include("implants.urls")),
+    path("", include("cases.urls")),
+    path("", include("integrations.urls")),
+    path("", include("raiox_site.service_urls")),
+]
