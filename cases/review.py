@@ -80,6 +80,19 @@ def retry(*, case_id: int, by: AbstractBaseUser) -> Case:
     return case
 
 
+def announce_again(*, case_id: int) -> Case:
+    """Announce a decided case once more: what listens sends the answer if it is still due.
+
+    Raises StateConflict, Case.DoesNotExist.
+    """
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_id)
+        if case.status not in (Case.Status.APPROVED, Case.Status.REJECTED):
+            raise StateConflict(_("The case is not decided yet."))
+        case_decided.send(sender=Case, case=case)
+    return case
+
+
 def _locked(case_id: int, *, expected: Case.Status) -> Case:
     case = Case.objects.select_for_update().get(pk=case_id)
     if case.status != expected:

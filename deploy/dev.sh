@@ -19,10 +19,11 @@ cd "$root"
 venv=${RAIOX_VENV:-$root/.venv}
 python=$venv/bin/python
 interrupted=""
+interrupted_status=130
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 fail() {
-    printf '%s\n' "$*" >&2
+    printf '%s\n' "$@" >&2
     exit 1
 }
 
@@ -58,6 +59,9 @@ create_venv() {
     "$base" -c 'import venv, ensurepip' 2>/dev/null || fail \
         "$base cannot create virtual environments (venv or ensurepip is missing)." \
         "Install the package that brings it (Debian, Ubuntu: python3-venv) and try again."
+    if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -f "$venv/pyvenv.cfg" ]; then
+        fail "$venv is not a virtual environment, and not empty: it is left alone."
+    fi
     say "Creating $venv"
     attempt "$base" -m venv --clear "$venv" || fail "The virtual environment could not be created."
 }
@@ -65,6 +69,7 @@ create_venv() {
 # $1: run or dev
 prepare_venv() {
     local wanted file=requirements.txt
+    trap on_signal INT TERM HUP
     # As root, PostgreSQL runs as another user, who must be able to read its own programs.
     umask 022
     if ! is_recent "$python" || ! "$python" -m pip --version >/dev/null 2>&1; then
@@ -74,7 +79,7 @@ prepare_venv() {
     [ "$(cat "$venv/.raiox-$1" 2>/dev/null)" = "$wanted" ] && return
     [ "$1" = dev ] && file=requirements-dev.txt
     say "Installing $file (the first time takes a few minutes)"
-    attempt "$python" -m pip install --quiet --no-input --disable-pip-version-check -r "$file" ||
+    attempt "$python" -m pip install -qq --no-input --disable-pip-version-check -r "$file" ||
         fail "Installing $file failed."
     say "$wanted" >"$venv/.raiox-$1"
     [ "$1" = run ] || say "$wanted" >"$venv/.raiox-run"
@@ -131,7 +136,7 @@ attempt() {
     local status=0
     await "$child" || status=$?
     child=""
-    [ -z "$interrupted" ] || exit 0
+    [ -z "$interrupted" ] || exit "$interrupted_status"
     return "$status"
 }
 
@@ -162,7 +167,7 @@ PY
 
 prepare_database() {
     if [ "$embedded" = true ]; then
-        postgres url >/dev/null || fail "PostgreSQL did not start; see $database_dir/log"
+        attempt postgres url >/dev/null || fail "PostgreSQL did not start; see $database_dir/log"
     fi
     attempt "$python" manage.py migrate --noinput -v 0 || fail "The migrations failed."
     attempt "$python" manage.py createcachetable -v 0 || fail "The cache table failed."
@@ -190,9 +195,13 @@ sys.exit(1)
 PY
 }
 
+# In one piece, so that no log line comes between.
 announce() {
+    local accounts
     if wait_for_web; then
-        "$python" manage.py setup_demo --show
+        accounts=$("$python" manage.py setup_demo --show)
+        say "" "Raiox AI is running: http://localhost:$PORT/admin/" "Log in as one of:" \
+            "$accounts" "Ctrl-C stops it." ""
     else
         say "The web process does not answer; see $log_dir/web.log"
     fi
@@ -203,27 +212,46 @@ end_child() {
     await "$1" 2>/dev/null || true
 }
 
+# Waits for the process runner and passes a signal on. A program that the runner has forked but
+# not yet executed loses the signal, so it is given the time to execute them all first.
+supervise() {
+    local status asked="" since=$SECONDS
+    while :; do
+        status=0
+        if [ -n "$interrupted" ] && [ -z "$asked" ]; then
+            while [ $((SECONDS - since)) -lt 3 ]; do sleep 0.2; done
+            kill -TERM "$1" 2>/dev/null || true
+            asked=yes
+        fi
+        wait "$1" || status=$?
+        kill -0 "$1" 2>/dev/null || return "$status"
+    done
+}
+
 # Returns when the runner was asked to stop; starts it again when it was killed.
 serve() {
-    local status announcer logs announced="" as_root=""
+    local status runner announcer="" logs announced="" as_root=""
     [ "$(id -u)" != 0 ] || as_root=--user=root
     touch "$log_dir/database.log" "$log_dir/web.log" "$log_dir/worker.log"
     while [ -z "$interrupted" ]; do
         tail -q -n 0 -F "$log_dir/database.log" "$log_dir/web.log" "$log_dir/worker.log" &
         logs=$!
+        # A process group of its own, out of reach of Ctrl-C: this script passes signals on.
+        set -m
         "$python" -m supervisor.supervisord -c deploy/supervisord.conf $as_root &
-        child=$!
-        announcer=""
+        runner=$!
+        set +m
         if [ -z "$announced" ]; then
             announce &
             announcer=$!
             announced=yes
         fi
-        [ -z "$interrupted" ] || kill -TERM "$child" 2>/dev/null || true
         status=0
-        await "$child" || status=$?
-        child=""
-        [ -z "$announcer" ] || end_child "$announcer"
+        supervise "$runner" || status=$?
+        if [ -n "$announcer" ]; then
+            end_child "$announcer"
+            announcer=""
+        fi
         end_child "$logs"
         end_earlier_run
         [ "$status" -ge 128 ] || return "$status"
@@ -246,7 +274,7 @@ finish_run() {
 }
 
 run() {
-    trap on_signal INT TERM HUP
+    interrupted_status=0
     prepare_venv run
     prepare_environment
     export RAIOX_ENV="${RAIOX_ENV:-development}" PORT="${PORT:-8000}" HOST="${HOST:-127.0.0.1}"
@@ -285,6 +313,7 @@ leave_database() {
 
 run_tests() {
     prepare_venv dev
+    trap - INT TERM HUP
     export RAIOX_ENV=test
     prepare_environment
     trap leave_database EXIT
@@ -298,6 +327,7 @@ run_tests() {
 lint() {
     local packages="implants matching cases integrations raiox_site" failed=""
     prepare_venv dev
+    trap - INT TERM HUP
     export RAIOX_ENV="${RAIOX_ENV:-test}"
     prepare_environment
     trap leave_database EXIT

@@ -25,12 +25,10 @@ class CatalogueError(ValueError):
 
 @dataclass(frozen=True)
 class CatalogueFacts:
-    """One implant as the catalogue states it.
+    """One implant as the catalogue states it, sizes in mm.
 
-    Millimetres are Decimal. Not known is None for a number and "" for a word: it is never
-    a guess. `thread_pitch_mm` is the distance from crest to crest along the axis, whatever
-    the number of leads. `source` says where the facts come from and which of them staff
-    still have to verify.
+    Not known is None for a number and "" for a word, never a guess. `thread_pitch_mm` is from
+    crest to crest, whatever the number of leads; `source` also says what is to be verified.
     """
 
     manufacturer: str
@@ -102,16 +100,16 @@ def _mm(row: dict[str, str], column: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation as error:
         raise CatalogueError(f"{column}: {text!r} is not a number") from error
-    if not (value.is_finite() and value > 0):
-        raise CatalogueError(f"{column}: {text!r} is not a size in mm")
-    return value
+    if value.is_finite() and value > 0:
+        return value
+    raise CatalogueError(f"{column}: {text!r} is not a size in mm")
 
 
 def _required_mm(row: dict[str, str], column: str) -> Decimal:
     value = _mm(row, column)
-    if value is None:
-        raise CatalogueError(f"{column} is empty")
-    return value
+    if value is not None:
+        return value
+    raise CatalogueError(f"{column} is empty")
 
 
 def _count(row: dict[str, str], column: str) -> int | None:

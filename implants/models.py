@@ -108,7 +108,7 @@ class Implant(models.Model):
 
     @property
     def size(self) -> str:
-        """Diameter and length as dentists write them: `4.3 × 10 mm`, empty when unknown."""
+        """Diameter and length as dentists write them: `4,3 × 10 mm`, empty when unknown."""
         numbers = [_plain(value) for value in (self.diameter_mm, self.length_mm) if value]
         return f"{' × '.join(numbers)} mm" if numbers else ""
 
@@ -119,7 +119,8 @@ class Implant(models.Model):
 
 
 def _plain(value: Decimal) -> str:
-    return f"{Decimal(value):f}".rstrip("0").rstrip(".").replace(".", ",")
+    text = f"{Decimal(value):f}"
+    return text.rstrip("0").rstrip(".").replace(".", ",") if "." in text else text
 
 
 def reference_path(instance: "ReferenceImage", filename: str) -> str:

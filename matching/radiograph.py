@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+import struct
 from dataclasses import dataclass
 
 import numpy as np
 from django.conf import settings
 from django.utils.translation import gettext as _
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MIN_SIDE = 32
@@ -15,6 +16,30 @@ MIN_SIDE = 32
 # none, and padded to a square it would cost memory with the square of its length.
 MAX_ASPECT = 8
 CLEAN_COPY_QUALITY = 95
+
+# What each EXIF orientation asks for, so that the film stands upright.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Everything that Pillow raises on damaged bytes.
+DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 # A truncated film must be refused, never silently completed with grey.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -88,9 +113,8 @@ def load(data: bytes) -> Radiograph:
         _check_dimensions(*image.size)
         try:
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            grey = _greyscale(upright)
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+            grey = _upright(_greyscale(image), _orientation(image))
+        except DAMAGED as error:
             raise UnreadableImage(
                 _("The image is damaged or incomplete and cannot be read.")
             ) from error
@@ -108,7 +132,7 @@ def _open(data: bytes) -> Image.Image:
         raise NotAnImage(_("The file is not a JPEG, PNG or WebP image.")) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(_too_many_pixels()) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGED as error:
         raise UnreadableImage(
             _("The image is damaged or incomplete and cannot be read.")
         ) from error
@@ -130,6 +154,24 @@ def _too_many_pixels() -> str:
     return _("The image has more than %(millions)d million pixels.") % {
         "millions": settings.RAIOX_MAX_IMAGE_PIXELS // 1_000_000
     }
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """The EXIF orientation; None where there is none or the EXIF is damaged.
+
+    `ImageOps.exif_transpose` would also write the EXIF anew, and fails on damaged tags that
+    nobody asked for.
+    """
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except DAMAGED:
+        return None
+    return orientation if isinstance(orientation, int) else None
+
+
+def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
+    turn = TURNS.get(orientation) if orientation else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _greyscale(image: Image.Image) -> Image.Image:

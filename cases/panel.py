@@ -1,0 +1,172 @@
+"""The views of the case page: thin adapters over `cases.review`.
+
+`admin_view` only asks for a staff login; each view asks for its permission itself.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from cases import review
+from cases.models import Case, CaseImage, Finding
+from cases.panel_forms import Decision, Search, film_blocks, searched_block
+from cases.review import ReviewError, StateConflict
+from implants.storage import private_image_response
+
+REFRESH_SECONDS = 4
+
+can_see = permission_required("cases.view_case", raise_exception=True)
+can_decide = permission_required("cases.decide_case", raise_exception=True)
+
+
+@require_safe
+@can_see
+def review_page(request: HttpRequest, case_id: int) -> HttpResponse:
+    return _page(request, case_id, Decision())
+
+
+@require_POST
+@can_decide
+def approve(request: HttpRequest, case_id: int) -> HttpResponse:
+    decision = Decision.of(request.POST)
+    return _decide(
+        request,
+        case_id,
+        decision,
+        lambda: review.approve(
+            case_id=case_id, choices=decision.choices(), reviewer=_reviewer(request)
+        ),
+    )
+
+
+@require_POST
+@can_decide
+def reject(request: HttpRequest, case_id: int) -> HttpResponse:
+    decision = Decision.of(request.POST)
+    return _decide(
+        request,
+        case_id,
+        decision,
+        lambda: review.reject(case_id=case_id, reason=decision.reason, reviewer=_reviewer(request)),
+    )
+
+
+@require_POST
+@can_decide
+def retry(request: HttpRequest, case_id: int) -> HttpResponse:
+    try:
+        review.retry(case_id=case_id, by=_reviewer(request))
+    except StateConflict as conflict:
+        messages.warning(request, str(conflict))
+    except Case.DoesNotExist as missing:
+        raise Http404 from missing
+    else:
+        messages.success(request, _("The case is being processed again."))
+    return redirect("admin:cases_case_review", case_id)
+
+
+@require_safe
+@can_decide
+def implants(request: HttpRequest, case_id: int) -> HttpResponse:
+    """The live search for another implant, as a piece of the page."""
+    search = Search.of(request.GET)
+    finding = get_object_or_404(Finding, pk=search.finding_id, case_image__case_id=case_id)
+    block = searched_block(finding, search.text)
+    return render(request, "admin/cases/case/_other_implants.html", {"block": block})
+
+
+@require_safe
+@can_see
+def film(request: HttpRequest, case_id: int, image_id: int) -> HttpResponseBase:
+    image = get_object_or_404(CaseImage, pk=image_id, case_id=case_id)
+    if not image.is_readable:
+        raise Http404
+    try:
+        return private_image_response(image.file)
+    except FileNotFoundError as missing:
+        raise Http404 from missing
+
+
+def _reviewer(request: HttpRequest) -> AbstractBaseUser:
+    return cast(AbstractBaseUser, request.user)
+
+
+def _decide(
+    request: HttpRequest, case_id: int, decision: Decision, act: Callable[[], Case]
+) -> HttpResponse:
+    """Carry out a decision; where it is refused, say so and keep what was ticked and typed."""
+    try:
+        case = act()
+    except StateConflict as conflict:
+        messages.warning(request, _conflict_message(request, case_id, conflict))
+        return redirect("admin:cases_case_review", case_id)
+    except ReviewError as error:
+        messages.error(request, str(error))
+        return _page(request, case_id, decision, status=422)
+    except Case.DoesNotExist as missing:
+        raise Http404 from missing
+    messages.success(request, _success_message(case))
+    return redirect("admin:cases_case_changelist")
+
+
+def _conflict_message(request: HttpRequest, case_id: int, conflict: StateConflict) -> str:
+    decided_by = Case.objects.values_list("decided_by_id", flat=True).get(pk=case_id)
+    if decided_by is not None and decided_by == request.user.pk:
+        return _("You have already decided this case; nothing was changed.")
+    return _("Nothing was changed: somebody else already decided or changed this case.") + (
+        f" {conflict}"
+    )
+
+
+def _success_message(case: Case) -> SafeString:
+    link = format_html(
+        '<a href="{}">{}</a>',
+        reverse("admin:cases_case_review", args=[case.pk]),
+        _("Case %(number)s") % {"number": case},
+    )
+    if case.status == Case.Status.REJECTED:
+        return format_html(_("{} rejected."), link)
+    names = "; ".join(str(result.implant) for result in case.approved_results)
+    return format_html(_("{} approved: {}."), link, names)
+
+
+def _page(
+    request: HttpRequest, case_id: int, decision: Decision, *, status: int = 200
+) -> HttpResponse:
+    case = get_object_or_404(
+        Case.objects.for_review().prefetch_related("images__findings__results__reference_image"),
+        pk=case_id,
+    )
+    context = {
+        **admin.site.each_context(request),
+        **_page_context(request, case),
+        "films": film_blocks(case, decision, Search.of(request.GET)),
+        "decision": decision,
+    }
+    request.current_app = admin.site.name  # type: ignore[attr-defined]
+    return TemplateResponse(request, "admin/cases/case/review.html", context, status=status)
+
+
+def _page_context(request: HttpRequest, case: Case) -> dict[str, Any]:
+    may_decide = request.user.has_perm("cases.decide_case")
+    return {
+        "title": _("Case %(number)s") % {"number": case},
+        "opts": Case._meta,
+        "case": case,
+        "answer": getattr(case, "answer", None),
+        "can_decide": may_decide and case.is_awaiting_review,
+        "can_retry": may_decide and case.status == Case.Status.FAILED,
+        "is_processing": case.status == Case.Status.RECEIVED,
+        "refresh_seconds": REFRESH_SECONDS,
+    }

@@ -1,0 +1,203 @@
+"""What the case page shows, and what comes back from it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from django.db.models import Q
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from cases.models import Case, CaseImage, Finding, Result
+from cases.review import Choice, ReviewError
+from implants.models import Implant, ReferenceImage
+
+SEARCH_LIMIT = 12
+_CHOICE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
+_SIZE = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)(?:mm)?")
+_TIMES = re.compile(r"(?<=\d)\s*[x×]\s*(?=\d)")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the reviewer ticked and typed, kept as sent, so that a refusal loses nothing."""
+
+    ticked: frozenset[str] = frozenset()
+    reason: str = ""
+
+    @classmethod
+    def of(cls, data: QueryDict) -> "Decision":
+        return cls(
+            ticked=frozenset(data.getlist("choice")),
+            reason=data.get("reason", "").replace("\x00", ""),
+        )
+
+    def choices(self) -> list[Choice]:
+        """Raises ReviewError when a tick box came back with another value than its own."""
+        return [_choice(value) for value in sorted(self.ticked)]
+
+    def readable_choices(self) -> list[Choice]:
+        return [_choice(value) for value in sorted(self.ticked) if _CHOICE.fullmatch(value)]
+
+
+def _choice(value: str) -> Choice:
+    match = _CHOICE.fullmatch(value)
+    if match is None:
+        raise ReviewError(_("The choice could not be read. Please choose again."))
+    return Choice(finding_id=int(match[1]), implant_id=int(match[2]))
+
+
+@dataclass(frozen=True)
+class Pick:
+    """An implant that can be ticked for a finding: a candidate, or one that was searched."""
+
+    finding: Finding
+    implant: Implant
+    result: Result | None = None
+    is_ticked: bool = False
+
+    @property
+    def value(self) -> str:
+        return f"{self.finding.pk}:{self.implant.pk}"
+
+    @property
+    def reference(self) -> ReferenceImage | None:
+        """The reference that was compared; where none was or it is gone, the implant's picture."""
+        compared = self.result.reference_image if self.result else None
+        return compared or self.implant.picture
+
+    @property
+    def is_reference_gone(self) -> bool:
+        result = self.result
+        return result is not None and result.rank is not None and result.reference_image is None
+
+
+@dataclass(frozen=True)
+class FindingBlock:
+    finding: Finding
+    candidates: list[Pick]
+    others: list[Pick] = field(default_factory=list)
+    query: str = ""
+    is_cut: bool = False
+
+    @property
+    def encoders(self) -> list[str]:
+        return sorted({pick.result.encoder for pick in self.candidates if pick.result} - {""})
+
+    @property
+    def is_random(self) -> bool:
+        """Candidates of an encoder without skill stay worthless after another is configured."""
+        return any("/random@" in encoder for encoder in self.encoders)
+
+
+@dataclass(frozen=True)
+class FilmBlock:
+    image: CaseImage
+    findings: list[FindingBlock]
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for another implant that arrived with the page's address (without JavaScript)."""
+
+    finding_id: int | None = None
+    text: str = ""
+
+    @classmethod
+    def of(cls, data: QueryDict) -> "Search":
+        finding = data.get("finding", "")
+        return cls(int(finding) if _is_id(finding) else None, clean_query(data.get("q", "")))
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def clean_query(text: str) -> str:
+    return " ".join(text.replace("\x00", "").split())[:100]
+
+
+def find_implants(text: str, *, leaving_out: Iterable[int] = ()) -> tuple[list[Implant], bool]:
+    """Active implants that have every word, and every number as a size; whether more exist.
+
+    `Helix 4,3 x 10` finds the line in that size.
+    """
+    words, sizes = _words_and_sizes(text)
+    if not words and not sizes:
+        return [], False
+    found = Implant.objects.active().search(" ".join(words)).exclude(pk__in=list(leaving_out))
+    for written, number in sizes:
+        found = found.filter(
+            Q(diameter_mm=number) | Q(length_mm=number) | Q(name__icontains=written)
+        )
+    implants = list(found.with_references()[: SEARCH_LIMIT + 1])
+    return implants[:SEARCH_LIMIT], len(implants) > SEARCH_LIMIT
+
+
+def _words_and_sizes(text: str) -> tuple[list[str], list[tuple[str, Decimal]]]:
+    words, sizes = [], []
+    for word in _TIMES.sub(" ", clean_query(text)).split():
+        match = _SIZE.fullmatch(word.lower())
+        if match:
+            sizes.append((match[1], Decimal(match[1].replace(",", "."))))
+        elif word.lower() != "mm":
+            words.append(word)
+    return words, sizes
+
+
+def film_blocks(case: Case, decision: Decision, search: Search) -> list[FilmBlock]:
+    """The films of a case (from `for_review`) with their candidates, and what was ticked."""
+    kept = _posted_implants(decision)
+    return [
+        FilmBlock(
+            image,
+            [_finding_block(finding, decision, search, kept) for finding in image.findings.all()],
+        )
+        for image in case.images.all()
+    ]
+
+
+def _posted_implants(decision: Decision) -> dict[int, Implant]:
+    ids = {choice.implant_id for choice in decision.readable_choices()}
+    return Implant.objects.with_references().in_bulk(ids) if ids else {}
+
+
+def _finding_block(
+    finding: Finding, decision: Decision, search: Search, posted: dict[int, Implant]
+) -> FindingBlock:
+    results = list(finding.results.all())
+    proposed = {result.implant_id for result in results}
+    kept = [
+        posted[choice.implant_id]
+        for choice in decision.readable_choices()
+        if choice.finding_id == finding.pk and choice.implant_id in posted
+        if choice.implant_id not in proposed
+    ]
+    found: list[Implant] = []
+    is_cut = False
+    if search.finding_id == finding.pk:
+        known = proposed | {implant.pk for implant in kept}
+        found, is_cut = find_implants(search.text, leaving_out=known)
+    return FindingBlock(
+        finding=finding,
+        candidates=[_pick(finding, result.implant, decision, result) for result in results],
+        others=[_pick(finding, implant, decision) for implant in [*kept, *found]],
+        query=search.text if search.finding_id == finding.pk else "",
+        is_cut=is_cut,
+    )
+
+
+def _pick(
+    finding: Finding, implant: Implant, decision: Decision, result: Result | None = None
+) -> Pick:
+    pick = Pick(finding, implant, result)
+    return replace(pick, is_ticked=pick.value in decision.ticked)
+
+
+def searched_block(finding: Finding, text: str) -> FindingBlock:
+    """What the live search shows: implants of the catalogue that are no candidates already."""
+    proposed = finding.results.values_list("implant_id", flat=True)
+    found, is_cut = find_implants(text, leaving_out=proposed)
+    others = [Pick(finding, implant) for implant in found]
+    return FindingBlock(finding, [], others, clean_query(text), is_cut)

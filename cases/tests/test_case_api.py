@@ -1,0 +1,186 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from cases import intake
+from cases.films import IncomingImage
+from cases.intake import Person
+from cases.models import Case
+
+Headers = Callable[[Any], dict[str, str]]
+
+
+@pytest.fixture
+def case(catalogue: list[Any], film: Callable[..., bytes]) -> Case:
+    received = intake.receive(
+        source=Case.Source.JOTFORM,
+        submission_id="5501",
+        images=[IncomingImage(content=film())],
+        person=Person("Dra. Exemplo", "exemplo@example.org", "Paciente Fictício", 26),
+    ).case
+    return intake.process(case_id=received.pk)
+
+
+def first_implant(case: Case) -> int:
+    return case.images.get().findings.get().results.get(rank=1).implant_id
+
+
+def test_a_reader_sees_pending_cases_with_films_and_flat_results(
+    client: Client, case: Case, reader: Any, bearer: Headers
+) -> None:
+    answer = client.get("/cases?status=pending", headers=bearer(reader))
+    assert answer.status_code == 200
+    (found,) = answer.json()
+    assert (found["id"], found["status"], found["tooth"]) == (case.pk, "pending", 26)
+    assert [result["rank"] for result in found["images"][0]["results"]] == [1, 2, 3]
+    film = client.get(found["images"][0]["image_url"], headers=bearer(reader))
+    assert film.status_code == 200
+    assert b"".join(film.streaming_content).startswith(b"\xff\xd8")
+
+
+def test_the_status_filter_filters(client: Client, case: Case, reader: Any, bearer: Headers) -> None:
+    assert client.get("/cases/?status=approved", headers=bearer(reader)).json() == []
+    assert client.get("/cases?status=nonsense", headers=bearer(reader)).status_code == 400
+
+
+def test_the_list_costs_the_same_number_of_queries_for_many_cases(
+    client: Client,
+    case: Case,
+    reader: Any,
+    bearer: Headers,
+    film: Callable[..., bytes],
+    django_assert_max_num_queries: Any,
+) -> None:
+    for number in range(5):
+        received = intake.receive(
+            source=Case.Source.UPLOAD, images=[IncomingImage(content=film(number))], person=Person()
+        ).case
+        intake.process(case_id=received.pk)
+    headers = bearer(reader)
+    with django_assert_max_num_queries(12):
+        assert len(client.get("/cases", headers=headers).json()) == 6
+
+
+def test_approve_takes_the_reviewer_from_the_token_and_never_from_the_body(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    answer = client.post(
+        f"/cases/{case.pk}/approve",
+        {"implant_ids": [first_implant(case)], "reviewer": "somebody"},
+        content_type="application/json",
+        headers=bearer(approver),
+    )
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["decided_by"]) == ("approved", "brenda")
+
+
+def test_a_second_decision_is_a_conflict(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    url, headers = f"/cases/{case.pk}/reject", bearer(approver)
+    body = {"reason": "blurred"}
+    first = client.post(url, body, content_type="application/json", headers=headers)
+    second = client.post(url, body, content_type="application/json", headers=headers)
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert "detail" in second.json()
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"implant_ids": []}, {"implant_ids": ["x"]}, {"implant_ids": [10**9]}, [1], "x"]
+)
+def test_approving_nothing_sensible_is_400(
+    client: Client, case: Case, approver: Any, bearer: Headers, body: Any
+) -> None:
+    answer = client.post(
+        f"/cases/{case.pk}/approve", body, content_type="application/json", headers=bearer(approver)
+    )
+    assert answer.status_code == 400
+    case.refresh_from_db()
+    assert case.status == Case.Status.PENDING
+
+
+@pytest.mark.parametrize("action", ["approve", "reject", "callback"])
+def test_a_reader_cannot_decide(
+    client: Client, case: Case, reader: Any, bearer: Headers, action: str
+) -> None:
+    answer = client.post(
+        f"/cases/{case.pk}/{action}",
+        {"implant_ids": [first_implant(case)], "reason": "blurred"},
+        content_type="application/json",
+        headers=bearer(reader),
+    )
+    assert answer.status_code == 403
+    case.refresh_from_db()
+    assert case.status == Case.Status.PENDING
+
+
+@pytest.mark.parametrize("path", ["/cases", "/cases/{pk}", "/cases/{pk}/films/{image}"])
+def test_nobody_sees_a_case_without_a_token_or_as_curator(
+    client: Client, case: Case, curator: Any, bearer: Headers, path: str
+) -> None:
+    url = path.format(pk=case.pk, image=case.images.get().pk)
+    assert client.get(url).status_code == 401
+    assert client.get(url, headers=bearer(curator)).status_code == 403
+
+
+def test_who_leaves_the_group_loses_the_right_at_once_although_the_token_still_claims_it(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    headers = bearer(approver)
+    approver.groups.clear()
+    assert client.get(f"/cases/{case.pk}", headers=headers).status_code == 403
+
+
+def test_who_joins_a_group_needs_a_new_token(
+    client: Client, case: Case, make_user: Callable[..., Any], bearer: Headers
+) -> None:
+    from django.contrib.auth.models import Group
+
+    user = make_user(username="novata")
+    headers = bearer(user)
+    user.groups.add(Group.objects.get(name="approver"))
+    assert client.get(f"/cases/{case.pk}", headers=headers).status_code == 403
+
+
+def test_callback_of_an_undecided_case_is_a_conflict(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    answer = client.post(f"/cases/{case.pk}/callback", headers=bearer(approver))
+    assert answer.status_code == 409
+
+
+def test_a_deleted_case_is_erased_and_its_film_gone(
+    client: Client, case: Case, approver: Any, reader: Any, bearer: Headers
+) -> None:
+    film = f"/cases/{case.pk}/films/{case.images.get().pk}"
+    assert client.delete(f"/cases/{case.pk}", headers=bearer(reader)).status_code == 403
+    assert client.delete(f"/cases/{case.pk}", headers=bearer(approver)).status_code == 204
+    shown = client.get(f"/cases/{case.pk}", headers=bearer(approver)).json()
+    assert (shown["status"], shown["patient_name"]) == ("archived", "")
+    assert client.get(film, headers=bearer(approver)).status_code == 404
+
+
+def test_erasure_by_the_dentists_address(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    answer = client.post(
+        "/privacy/erasure",
+        {"email": "EXEMPLO@example.org"},
+        content_type="application/json",
+        headers=bearer(approver),
+    )
+    assert answer.json() == {"cases": 1}
+
+
+@pytest.mark.parametrize("path", ["/cases/999999", "/cases/999999/approve"])
+def test_an_unknown_case_is_404_with_a_sentence(
+    client: Client, approver: Any, bearer: Headers, db: None, path: str
+) -> None:
+    call = client.post if path.endswith("approve") else client.get
+    answer = call(
+        path, {"implant_ids": [1]}, content_type="application/json", headers=bearer(approver)
+    )
+    assert answer.status_code == 404
+    assert answer.json()["detail"]

@@ -1,0 +1,200 @@
+import re
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.core.files.base import ContentFile
+from django.urls import reverse
+from django.utils import timezone
+
+from cases.models import Case, Result
+from cases.panel_forms import find_implants
+from cases.tests.making_cases import (
+    act,
+    choice,
+    finding_of,
+    html,
+    make_case,
+    make_implant,
+    page,
+    queue,
+)
+from implants.models import Implant, ReferenceImage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def reviewer(client, approver):
+    client.force_login(approver)
+    return approver
+
+
+@pytest.fixture
+def implants():
+    return [make_implant(name) for name in ("Linha Um", "Linha Dois", "Linha Três")]
+
+
+@pytest.fixture
+def case(implants):
+    return make_case(implants)
+
+
+def make_reference(implant, content, **facts):
+    reference = ReferenceImage(implant=implant, **facts)
+    reference.indexed_by_importer = True
+    reference.file.save("film.jpg", ContentFile(content), save=False)
+    reference.save()
+    return reference
+
+
+def test_the_queue_shows_urgent_cases_first_and_then_the_oldest(client, reviewer, implants):
+    younger, older, urgent = (make_case(implants) for _ in range(3))
+    Case.objects.filter(pk=older.pk).update(created_at=timezone.now() - timedelta(hours=3))
+    Case.objects.filter(pk=urgent.pk).update(priority=Case.Priority.URGENT)
+
+    rows = client.get(queue()).context["cl"].result_list
+
+    assert [row.pk for row in rows] == [urgent.pk, older.pk, younger.pk]
+
+
+def test_a_search_looks_in_every_status(client, reviewer, implants):
+    decided = make_case(implants, status=Case.Status.REJECTED, decided_at=timezone.now())
+
+    response = client.get(queue(), {"q": f"{decided.pk}"})
+
+    assert [row.pk for row in response.context["cl"].result_list] == [decided.pk]
+
+
+def test_the_queue_of_fifty_cases_takes_a_bounded_number_of_queries(
+    client, reviewer, implants, django_assert_max_num_queries
+):
+    for _ in range(50):
+        make_case(implants[:1])
+
+    with django_assert_max_num_queries(10):
+        response = client.get(queue())
+
+    assert len(response.context["cl"].result_list) == 50
+
+
+def test_the_case_page_takes_a_bounded_number_of_queries(
+    client, reviewer, case, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(18):
+        client.get(page(case))
+
+
+def test_the_generic_addresses_lead_to_the_case_page(client, reviewer, case):
+    for name in ("change", "history"):
+        url = reverse(f"admin:cases_case_{name}", args=[case.pk])
+        assert client.get(url).url == page(case)
+    assert client.get(reverse("admin:cases_case_add")).status_code == 403
+    delete = reverse("admin:cases_case_delete", args=[case.pk])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_similarity_is_written_with_three_decimals_and_no_percent(client, reviewer, case):
+    content = html(client.get(page(case)))
+
+    assert "0,986" in content
+    assert "%" not in content.partition("<main")[2].partition("</main>")[0]
+
+
+def test_a_phantom_reference_is_named_as_one(client, reviewer, implants, case, film):
+    assert "fantoma" not in html(client.get(page(case)))
+    reference = make_reference(implants[0], film(), provenance=ReferenceImage.Provenance.PHANTOM)
+    Result.objects.filter(implant=implants[0]).update(reference_image=reference)
+
+    content = html(client.get(page(case)))
+
+    assert "fantoma" in content
+    assert reverse("admin:implants_referenceimage_file", args=[reference.pk]) in content
+
+
+def test_random_weights_are_told_on_every_page(client, reviewer, case, settings):
+    settings.RAIOX_ENCODER = "ViT-B-32/random"
+    for url in (page(case), queue(), reverse("admin:password_change")):
+        assert 'class="random-weights"' in html(client.get(url))
+
+    settings.RAIOX_ENCODER = "ViT-B-32/openai"
+    content = html(client.get(page(case)))
+    assert 'class="random-weights"' not in content
+    assert "pesos aleatórios" in content
+
+
+@pytest.mark.parametrize("status", ["not_configured", "given_up", "queued"])
+def test_the_state_of_the_answer_is_on_the_case_page(client, reviewer, implants, case, status):
+    client.post(act("approve", case), {"choice": choice(case, implants[0])})
+    answers = apps.get_model("integrations", "ResultReturn").objects
+    answer, _ = answers.update_or_create(case=case, defaults={"status": status})
+
+    content = html(client.get(page(case))).partition('class="answer"')[2]
+
+    assert answer.get_status_display().lower() in content.lower()
+    assert ("notice-bad" in content) == (status != "queued")
+
+
+def test_pages_hold_no_inline_script_or_style(client, reviewer, implants, case):
+    failed = make_case(implants[:1], status=Case.Status.RECEIVED)
+    for url in (page(case), page(failed), queue()):
+        content = html(client.get(url))
+        assert not re.search(r"<script(?![^>]*\bsrc=)", content)
+        assert "<style" not in content
+        assert not re.search(r"\s(style|on\w+)=", content)
+
+
+def test_pages_are_in_portuguese(client, reviewer, case):
+    content = html(client.get(page(case)))
+
+    assert '<html lang="pt-br"' in content
+    for words in ("aguardando revisão", "Semelhança", "Aprovar", "Rejeitar", "Dente"):
+        assert words in content
+
+
+def test_the_search_without_javascript_offers_other_implants(client, reviewer, case):
+    make_implant("Linha Rara")
+    finding = finding_of(case).pk
+
+    content = html(client.get(page(case), {"q": "rara", "finding": finding}))
+
+    assert choice(case, Implant.objects.get(name="Linha Rara")) in content
+
+
+def test_the_live_search_leaves_out_what_is_a_candidate_already(client, reviewer, implants, case):
+    make_implant("Linha Rara")
+    query = {"q": "linha", "finding": finding_of(case).pk}
+
+    content = html(client.get(act("implants", case), query))
+
+    assert "Linha Rara" in content
+    assert "Linha Um" not in content
+
+
+@pytest.mark.parametrize("finding", ["", "x", "999999", "²"])
+def test_the_live_search_of_no_finding_is_not_found(client, reviewer, case, finding):
+    url = act("implants", case)
+
+    assert client.get(url, {"q": "linha", "finding": finding}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "text", ["Helix 4,3 x 10", "helix 4.3", "4,3mm Helix 10mm", "fabricante 4,3×10"]
+)
+def test_a_search_understands_sizes(text):
+    wanted = make_implant("Helix GM")
+    make_implant("Helix GM", diameter="3.5")
+    make_implant("Helix GM", diameter="4.3", length="8") if "10" in text else None
+    make_implant("Helix GM", length="11.5", diameter="5", is_active=False)
+
+    found, is_cut = find_implants(text)
+
+    assert found == [wanted]
+    assert not is_cut
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\x00", "' OR 1=1 --", "%", "9" * 200])
+def test_a_search_for_nothing_finds_nothing(text):
+    make_implant("Helix GM")
+
+    assert find_implants(text) == ([], False)

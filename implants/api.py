@@ -1,0 +1,48 @@
+"""`GET /implants`: the catalogue, open to everybody."""
+
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.permissions import AllowAny
+
+from implants.models import Implant, ImplantQuerySet, ReferenceImage
+from implants.pagination import SkipLimitPagination
+from implants.serializers import ImplantSerializer
+from implants.storage import STORAGE_ERRORS, private_image_response
+
+
+class ImplantFilter(filters.FilterSet):
+    manufacturer = filters.CharFilter(lookup_expr="iexact")
+    search = filters.CharFilter(method="filter_search", label="words of manufacturer, line, type")
+
+    class Meta:
+        model = Implant
+        fields = ["manufacturer", "connection", "level", "body_shape", "collar", "thread", "apex"]
+
+    def filter_search(self, queryset: ImplantQuerySet, name: str, value: str) -> ImplantQuerySet:
+        return queryset.search(value)
+
+
+@extend_schema(auth=[])
+class ImplantViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Implant]
+):
+    queryset = Implant.objects.active().with_references()
+    serializer_class = ImplantSerializer
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    pagination_class = SkipLimitPagination
+    filter_backends = (filters.DjangoFilterBackend,)
+    filterset_class = ImplantFilter
+
+
+def picture(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The picture of an implant: its first readable reference. Reference films show no patient."""
+    reference = ReferenceImage.objects.filter(implant_id=pk, error="").first()
+    if reference is None:
+        raise Http404
+    try:
+        return private_image_response(reference.file)
+    except STORAGE_ERRORS as error:
+        raise Http404 from error

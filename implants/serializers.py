@@ -1,0 +1,39 @@
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from implants.models import Implant
+
+
+def picture_url(implant: Implant, request: Request) -> str | None:
+    """Address of an implant's picture; None where it has no reference that can be read."""
+    if not any(not reference.error for reference in implant.references.all()):
+        return None
+    return request.build_absolute_uri(reverse("implant-picture", args=[implant.pk]))
+
+
+class ImplantSerializer(serializers.ModelSerializer[Implant]):
+    image_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Implant
+        fields = [
+            "id",
+            "name",
+            "manufacturer",
+            "type",
+            "image_url",
+            "diameter_mm",
+            "length_mm",
+            "platform_diameter_mm",
+            "body_shape",
+            "connection",
+            "level",
+            "collar",
+            "thread",
+            "apex",
+            "source",
+        ]
+
+    def get_image_url(self, implant: Implant) -> str | None:
+        return picture_url(implant, self.context["request"])

@@ -1,0 +1,80 @@
+"""The outbox and the inbox, for looking at; the only thing to do here is “send again”."""
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from integrations.jotform import returns
+from integrations.models import JotformDelivery, ResultReturn
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(ResultReturn)
+class ResultReturnAdmin(ReadOnlyAdmin):
+    list_display = ["case_link", "status", "attempts", "next_try_at", "last_error", "sent_at"]
+    list_display_links = None
+    list_filter = ["status"]
+    list_per_page = 50
+
+    @admin.display(description=_("case"), ordering="case_id")
+    def case_link(self, row: ResultReturn) -> SafeString:
+        return format_html('<a href="{}">#{}</a>', _review_url(row), row.case_id)
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("integrations.view_resultreturn")
+
+    def get_urls(self) -> list[URLPattern]:
+        send_again = path(
+            "<int:return_id>/send-again/",
+            self.admin_site.admin_view(require_POST(self.send_again)),
+            name="integrations_resultreturn_send_again",
+        )
+        return [send_again, *super().get_urls()]
+
+    def send_again(self, request: HttpRequest, return_id: int) -> HttpResponse:
+        user = request.user
+        if not user.is_authenticated or not user.has_perm("integrations.change_resultreturn"):
+            raise PermissionDenied
+        row = get_object_or_404(ResultReturn, pk=return_id)
+        try:
+            returns.send_again(return_id=return_id, by=user)
+        except returns.AlreadySent as error:
+            messages.warning(request, str(error))
+        else:
+            messages.success(request, _("The answer is on its way again."))
+        return redirect(_review_url(row))
+
+
+@admin.register(JotformDelivery)
+class JotformDeliveryAdmin(ReadOnlyAdmin):
+    """Raw deliveries hold personal data: for superusers only."""
+
+    list_display = ["id", "received_at", "submission_id", "form_id", "problem", "case"]
+    search_fields = ["submission_id"]
+    list_per_page = 50
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+
+def _review_url(row: ResultReturn) -> str:
+    return reverse("admin:cases_case_review", args=[row.case_id])

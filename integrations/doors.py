@@ -1,0 +1,151 @@
+"""`POST /webhook` and `POST /upload`: plain clients, answered at once with the nearest implants."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cases import intake
+from cases.films import ImageUnavailable, IncomingImage
+from cases.models import Case, Result
+from implants.serializers import picture_url
+from integrations.fetch import fetch_image
+from integrations.jotform import payload
+from integrations.jotform.authentication import authenticate
+from integrations.jotform.webhook import accept_submission
+from integrations.schemas import (
+    ACCEPTED,
+    ERRORS,
+    SimilarImplantSerializer,
+    UploadSerializer,
+    WebhookSerializer,
+)
+from integrations.throttles import UploadThrottle, WebhookThrottle
+from integrations.views import OpenDoor
+from matching import radiograph
+from matching.matcher import CatalogueNotSearchable
+from matching.radiograph import Radiograph
+
+TWIN_WAIT_SECONDS = 15.0
+
+
+class Webhook(OpenDoor):
+    """JSON with `image_url`: fetched, matched, answered with the three nearest implants.
+    JSON with `submissionID`: accepted as a Jotform submission, processed by the worker."""
+
+    throttle_classes = (WebhookThrottle,)
+    parser_classes = (JSONParser,)
+
+    @extend_schema(
+        summary="Plain webhook",
+        request=WebhookSerializer,
+        responses={
+            200: PolymorphicProxySerializer(
+                component_name="WebhookAnswer",
+                serializers=[SimilarImplantSerializer(many=True), ACCEPTED],
+                resource_type_field_name=None,
+                many=False,
+            ),
+            **ERRORS,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        if not isinstance(request.data, Mapping):
+            raise ParseError(_("Send a JSON object."))
+        if "submissionID" in request.data:
+            authenticate(request._request)
+            submission = payload.parse_json(request.data)
+            return accept_submission(submission, fields=dict(request.data))
+        body = WebhookSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        film = radiograph.load(fetch_image(body.validated_data["image_url"]))
+        case = identify(
+            film,
+            source=Case.Source.WEBHOOK,
+            person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
+        )
+        return Response(similar_implants(case, request))
+
+
+class Upload(OpenDoor):
+    """Multipart `file`: matched and answered with the three nearest implants."""
+
+    throttle_classes = (UploadThrottle,)
+    parser_classes = (MultiPartParser, FormParser)
+
+    @extend_schema(
+        summary="Upload of one film",
+        request={"multipart/form-data": UploadSerializer},
+        responses={200: SimilarImplantSerializer(many=True), **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        body = UploadSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        case = identify(
+            radiograph.load(body.validated_data["file"].read()),
+            source=Case.Source.UPLOAD,
+            person=intake.Person(client_id=body.validated_data["client_id"]),
+        )
+        return Response(similar_implants(case, request))
+
+
+def identify(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
+    """The matched case of one film: a new one, or that of the same film of the same client.
+
+    Raises CatalogueNotSearchable (503) when no answer can be given now; the case is kept.
+    """
+    received = intake.receive(
+        source=source, images=[IncomingImage(film=film)], person=person, run_inline=True
+    )
+    case = received.case
+    if case.status == Case.Status.RECEIVED:
+        case = intake.process(
+            case_id=case.pk, fetch=fetch_image, decoded={film.sha256: film}
+        )
+    return _settled(case)
+
+
+def _settled(case: Case) -> Case:
+    """Wait for a twin request that is being worked on; raise what kept the case unmatched."""
+    deadline = time.monotonic() + TWIN_WAIT_SECONDS
+    while case.status == Case.Status.RECEIVED and time.monotonic() < deadline:
+        time.sleep(0.1)
+        case.refresh_from_db()
+    if case.status in (Case.Status.RECEIVED, Case.Status.FAILED):
+        raise CatalogueNotSearchable(case.failure or _("The film is still being processed."))
+    return case
+
+
+def similar_implants(case: Case, request: Request) -> list[dict[str, Any]]:
+    """The ranked candidates of a case's first film, in the shape plain clients read."""
+    results = (
+        Result.objects.filter(finding__case_image__case=case, rank__isnull=False)
+        .select_related("implant")
+        .prefetch_related("implant__references")
+        .order_by("finding_id", "rank")[: 3]
+    )
+    return [
+        {
+            "id": result.implant.pk,
+            "name": result.implant.name,
+            "manufacturer": result.implant.manufacturer,
+            "type": result.implant.type,
+            "image_url": picture_url(result.implant, request),
+            "similarity": result.similarity,
+        }
+        for result in results
+    ]
+
+
+def _person(client_id: str, metadata: Mapping[str, Any] | None) -> intake.Person:
+    """`client_name` names who asks; other metadata is free text of the client and not kept."""
+    name = (metadata or {}).get("client_name", "")
+    clean = payload.clean_text(name) if isinstance(name, str) else ""
+    return intake.Person(client_id=client_id, dentist_name=clean)

@@ -1,0 +1,111 @@
+"""`POST /jotform`: a submission arrives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cases import intake
+from cases.films import IncomingImage
+from cases.models import Case
+from integrations.jotform import payload
+from integrations.jotform.authentication import authenticate
+from integrations.jotform.payload import Submission
+from integrations.models import JotformDelivery
+from integrations.schemas import ACCEPTED, ERRORS, JOTFORM_REQUEST
+from integrations.throttles import WebhookThrottle
+from integrations.views import OpenDoor
+from matching import radiograph
+
+MAX_FILMS = 20
+MAX_ID = 32
+
+
+class InvalidDelivery(APIException):
+    status_code = 400
+    default_detail = _("The webhook names no submission (submissionID) and carries no file.")
+    default_code = "invalid"
+
+
+class UnknownForm(APIException):
+    status_code = 403
+    default_detail = _("Submissions of this form are not accepted.")
+    default_code = "unknown_form"
+
+
+class JotformWebhook(OpenDoor):
+    """Takes Jotform's webhook (multipart or urlencoded), or a multipart with the film itself.
+
+    Wrong or missing secret → 401; form not on the list → 403; neither submissionID nor a
+    file → 400; everything else, also a repeated or unreadable submission → 200, because the
+    sender would try again for ever. The delivery is stored before anything is done with it.
+    """
+
+    throttle_classes = (WebhookThrottle,)
+    parser_classes = (MultiPartParser, FormParser)
+
+    @extend_schema(
+        summary="Jotform webhook",
+        parameters=[OpenApiParameter("token", OpenApiTypes.STR, OpenApiParameter.QUERY)],
+        request=JOTFORM_REQUEST,
+        responses={200: ACCEPTED, **ERRORS},
+    )
+    def post(self, request: Request, token: str = "") -> Response:
+        # Authentication reads the raw body, which form parsing would consume.
+        authenticate(request._request, token=token)
+        fields = {name: value for name, value in request.data.items() if isinstance(value, str)}
+        submission = payload.parse(fields, field_map=settings.JOTFORM_FIELDS)
+        return accept_submission(submission, fields=fields, uploaded=_uploaded(request))
+
+
+def accept_submission(
+    submission: Submission, *, fields: Mapping[str, Any], uploaded: Sequence[IncomingImage] = ()
+) -> Response:
+    """Store the delivery, make its case, tie the two together, and say the case's number."""
+    delivery = JotformDelivery.objects.create(
+        submission_id=submission.submission_id[:64],
+        form_id=submission.form_id[:64],
+        fields=payload.redact(fields),
+        problem=submission.problem[:255],
+    )
+    if submission.is_preview:
+        return Response({"status": "ignored", "case_id": None})
+    images = list(uploaded) or [
+        IncomingImage(source_url=url) for url in submission.file_urls[:MAX_FILMS]
+    ]
+    _check(submission, images)
+    received = intake.receive(
+        source=Case.Source.JOTFORM,
+        images=images,
+        person=intake.Person(
+            dentist_name=submission.dentist_name,
+            dentist_email=submission.dentist_email,
+            patient_name=submission.patient_name,
+            tooth=submission.tooth,
+        ),
+        submission_id=submission.submission_id or None,
+        form_id=submission.form_id,
+        problem="" if images else submission.problem,
+    )
+    JotformDelivery.objects.filter(pk=delivery.pk).update(case=received.case)
+    return Response({"status": "accepted", "case_id": received.case.pk})
+
+
+def _check(submission: Submission, images: Sequence[IncomingImage]) -> None:
+    if settings.JOTFORM_FORM_IDS and submission.form_id not in settings.JOTFORM_FORM_IDS:
+        raise UnknownForm
+    if len(submission.submission_id) > MAX_ID or not (submission.submission_id or images):
+        raise InvalidDelivery
+
+
+def _uploaded(request: Request) -> list[IncomingImage]:
+    files = [file for name in request.FILES for file in request.FILES.getlist(name)]
+    for file in files:
+        radiograph.check_size(file.size or 0)
+    return [IncomingImage(content=file.read()) for file in files[:MAX_FILMS] if file.size]

@@ -1,0 +1,170 @@
+"""Filling the catalogue from a folder of canonical reference radiographs."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from implants import filenames
+from implants.filenames import NamedImplant, NameNotUnderstood
+from implants.models import Implant, ReferenceImage
+from implants.storage import STORAGE_ERRORS
+from matching import indexing, radiograph
+from matching.radiograph import Radiograph, RadiographError
+
+CANONICAL_FOLDER = "referencia/"
+
+
+@dataclass(frozen=True)
+class ReferenceFile:
+    """A file below the reference folder: its path there, and how to get its bytes."""
+
+    path: str
+    read: Callable[[], bytes]
+    stored_name: str = ""
+
+
+@dataclass
+class SeedReport:
+    """`skipped` holds (path, reason) pairs."""
+
+    added: int = 0
+    unchanged: int = 0
+    new_implants: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+class AmbiguousName(ValueError):
+    """The name fits several implants of the catalogue."""
+
+
+def files_in_folder(folder: Path) -> list[ReferenceFile]:
+    """Every file below a local folder, by name. Raises NotADirectoryError."""
+    if not folder.is_dir():
+        raise NotADirectoryError(folder)
+    return [
+        ReferenceFile(path.relative_to(folder).as_posix(), path.read_bytes)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def files_in_storage(prefix: str = CANONICAL_FOLDER) -> list[ReferenceFile]:
+    """Every object below the reference folder of the configured storage, by name."""
+    return [
+        ReferenceFile(name.removeprefix(prefix), _reader(name), stored_name=name)
+        for name in sorted(_walk(prefix.rstrip("/")))
+    ]
+
+
+def seed(files: Iterable[ReferenceFile]) -> SeedReport:
+    """Add the references that the catalogue does not hold yet, with their vectors.
+
+    Idempotent: a file is known again by the sha256 of its bytes. Files that are skipped are
+    reported with the reason and change nothing.
+    """
+    report = SeedReport()
+    list(indexing.index_references(_new_references(files, report)))
+    return report
+
+
+def _new_references(
+    files: Iterable[ReferenceFile], report: SeedReport
+) -> Iterator[ReferenceImage]:
+    known = dict(ReferenceImage.objects.values_list("sha256", "implant__manufacturer"))
+    for file in files:
+        try:
+            reference = _add(file, known, report)
+        except (NameNotUnderstood, AmbiguousName, RadiographError, *STORAGE_ERRORS) as error:
+            report.skipped.append((file.path, str(error) or type(error).__name__))
+            continue
+        if reference is not None:
+            yield reference
+
+
+def _add(
+    file: ReferenceFile, known: dict[str, str], report: SeedReport
+) -> ReferenceImage | None:
+    named = filenames.parse(file.path, manufacturers=_manufacturers())
+    content = file.read()
+    sha256 = radiograph.digest(content)
+    if sha256 in known:
+        _explain_duplicate(file, named, known[sha256], report)
+        return None
+    film = radiograph.load(content)
+    implant = _implant(named, report)
+    reference = ReferenceImage(implant=implant, sha256=sha256, note=file.path[-255:])
+    if file.stored_name:
+        reference.file.name = file.stored_name
+    else:
+        reference.file.save("", ContentFile(content), save=False)
+    _save(reference, film)
+    known[sha256] = implant.manufacturer
+    report.added += 1
+    return reference
+
+
+def _save(reference: ReferenceImage, film: Radiograph) -> None:
+    reference.thumbnail.save("", ContentFile(film.thumbnail()), save=False)
+    # The importer indexes in batches: the signal need not queue a task for each film.
+    reference.indexed_by_importer = True  # type: ignore[attr-defined]
+    reference.save()
+
+
+def _explain_duplicate(
+    file: ReferenceFile, named: NamedImplant, manufacturer: str, report: SeedReport
+) -> None:
+    if filenames.key(manufacturer) == filenames.key(named.manufacturer):
+        report.unchanged += 1
+    else:
+        report.skipped.append(
+            (file.path, f"the same film already stands for an implant of {manufacturer}")
+        )
+
+
+def _manufacturers() -> list[str]:
+    return list(Implant.objects.order_by().values_list("manufacturer", flat=True).distinct())
+
+
+def _implant(named: NamedImplant, report: SeedReport) -> Implant:
+    """The catalogue's implant of that name and diameter, or a new one whose facts are unknown."""
+    wanted = filenames.key(named.name)
+    line = [
+        implant
+        for implant in Implant.objects.filter(manufacturer__iexact=named.manufacturer)
+        if wanted in filenames.name_keys(implant.name)
+    ]
+    fitting = [
+        implant for implant in line if named.diameter_mm in (None, implant.diameter_mm)
+    ]
+    if len(fitting) > 1:
+        exact = [implant for implant in fitting if filenames.key(implant.name) == wanted]
+        fitting = exact if len(exact) == 1 else fitting
+    if len(fitting) > 1:
+        raise AmbiguousName("fits several implants: " + "; ".join(map(str, fitting)))
+    if fitting:
+        return fitting[0]
+    report.new_implants += 1
+    return Implant.objects.create(
+        manufacturer=line[0].manufacturer if line else named.manufacturer,
+        name=line[0].name if line else named.name,
+        diameter_mm=named.diameter_mm,
+        source="Name of the reference file; every other fact is to be verified.",
+    )
+
+
+def _reader(name: str) -> Callable[[], bytes]:
+    def read() -> bytes:
+        with default_storage.open(name, "rb") as file:
+            return bytes(file.read())
+
+    return read
+
+
+def _walk(prefix: str) -> Iterator[str]:
+    folders, names = default_storage.listdir(prefix)
+    yield from (f"{prefix}/{name}" for name in names if name and not name.startswith("."))
+    for folder in folders:
+        yield from _walk(f"{prefix}/{folder}")

@@ -1,0 +1,26 @@
+"""The API description and its reader."""
+
+from typing import Any
+
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+
+class Schema(SpectacularJSONAPIView):
+    permission_classes = ()
+
+
+class SwaggerUI(SpectacularSwaggerSplitView):
+    """Swagger UI writes style attributes while it runs; only this page may have them."""
+
+    permission_classes = ()
+    url_name = "openapi"
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response: Response = super().get(request, *args, **kwargs)
+        response["Content-Security-Policy"] = (
+            "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+            "frame-ancestors 'none'"
+        )
+        return response

@@ -1,0 +1,87 @@
+"""Is the service up, and does it do its work?"""
+
+import shutil
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from implants.storage import STORAGE_ERRORS
+from matching.encoder import get_encoder
+from raiox_site import heartbeat
+
+QUEUE_LIMIT_SECONDS = 300
+FREE_SPACE_BYTES = 200 * 1024 * 1024
+
+
+@require_safe
+def ping(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("pong", content_type="text/plain")
+
+
+@require_safe
+def healthcheck(request: HttpRequest) -> JsonResponse:
+    """The shape that the client's monitors read: up or, while the database is down, 503."""
+    is_up = _database() == "ok"
+    return JsonResponse(
+        {"status": "ok" if is_up else "error", "version": settings.VERSION},
+        status=200 if is_up else 503,
+    )
+
+
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """Every part by itself; 503 when one that the service cannot work without is down."""
+    database = _database()
+    parts: dict[str, Any] = {
+        "database": database,
+        "storage": _storage(),
+        "queue": _queue() if database == "ok" else {"status": "unknown"},
+        "encoder": {"name": settings.RAIOX_ENCODER, "loaded": get_encoder().is_loaded},
+    }
+    is_up = database == "ok" and parts["storage"] == "ok" and parts["queue"]["status"] == "ok"
+    return JsonResponse(
+        {"status": "ok" if is_up else "error", "version": settings.VERSION, **parts},
+        status=200 if is_up else 503,
+    )
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "down"
+    return "ok"
+
+
+def _storage() -> str:
+    try:
+        if isinstance(default_storage, FileSystemStorage):
+            settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(settings.VAR_DIR).free
+            return "ok" if free > FREE_SPACE_BYTES else "full"
+        default_storage.exists("health")
+    except STORAGE_ERRORS:
+        return "down"
+    return "ok"
+
+
+def _queue() -> dict[str, Any]:
+    """Seconds since a worker last ran a task, and the age of the oldest task that waits."""
+    from django_q.models import OrmQ
+
+    now = timezone.now()
+    last = heartbeat.last()
+    oldest = OrmQ.objects.filter(lock__lt=now).order_by("lock").values_list("lock", flat=True).first()
+    age = (now - oldest).total_seconds() if oldest else 0.0
+    is_alive = last is not None and now - last < heartbeat.ALIVE
+    return {
+        "status": "ok" if is_alive and age < QUEUE_LIMIT_SECONDS else "stuck",
+        "oldest_seconds": round(age, 1),
+        "heartbeat_seconds": round((now - last).total_seconds(), 1) if last else None,
+    }

@@ -1,0 +1,141 @@
+"""Fixtures for every package's tests, loaded as a pytest plugin (see pytest.ini)."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+_vectors: dict[str, list[float]] = {}
+
+
+@pytest.fixture(autouse=True)
+def private_media(tmp_path: Path, settings: Any) -> Path:
+    """Each test writes its files into a folder of its own."""
+    media = tmp_path / "media"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": media},
+        },
+    }
+    settings.VAR_DIR = tmp_path
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return media
+
+
+@pytest.fixture(autouse=True)
+def no_rate_limits(settings: Any) -> None:
+    """Limits are counted in a shared cache: only the tests about them switch them on."""
+    settings.RAIOX_WEBHOOK_RATE = settings.RAIOX_UPLOAD_RATE = settings.RAIOX_LOGIN_RATE = ""
+
+
+@pytest.fixture
+def film() -> Callable[..., bytes]:
+    """Make the bytes of a small film: a bright fixture on grey, different for each `seed`."""
+
+    def make(seed: int = 0, size: tuple[int, int] = (120, 200), kind: str = "JPEG") -> bytes:
+        image = Image.new("L", size, 40)
+        draw = ImageDraw.Draw(image)
+        left, top = size[0] // 3 + seed % 7, size[1] // 5 + seed % 11
+        draw.rectangle((left, top, left + size[0] // 4, size[1] * 4 // 5), fill=230)
+        for line in range(top, size[1] * 4 // 5, 4 + seed % 5):
+            draw.line((left, line, left + size[0] // 4, line + 3), fill=120 + seed % 100)
+        buffer = io.BytesIO()
+        image.save(buffer, kind)
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., Any]:
+    """A staff member in the given groups."""
+    from django.contrib.auth.models import Group, User
+
+    def make(*roles: str, username: str = "", **fields: Any) -> User:
+        user = User.objects.create_user(
+            username=username or "-".join(roles) or "nobody",
+            password="a password of the test",
+            is_staff=True,
+            **fields,
+        )
+        user.groups.set(Group.objects.filter(name__in=roles))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def approver(make_user: Callable[..., Any]) -> Any:
+    return make_user("approver", username="brenda")
+
+
+@pytest.fixture
+def reader(make_user: Callable[..., Any]) -> Any:
+    return make_user("reader", username="leitura")
+
+
+@pytest.fixture
+def curator(make_user: Callable[..., Any]) -> Any:
+    return make_user("curator", username="catalogo")
+
+
+@pytest.fixture
+def bearer(make_user: Callable[..., Any]) -> Callable[..., dict[str, str]]:
+    """Request headers with an access token of a user."""
+    from raiox_site.tokens import ScopedTokenSerializer
+
+    def headers(user: Any) -> dict[str, str]:
+        token = ScopedTokenSerializer.get_token(user).access_token  # type: ignore[attr-defined]
+        return {"Authorization": f"Bearer {token}"}
+
+    return headers
+
+
+@pytest.fixture
+def catalogue(db: None, film: Callable[..., bytes]) -> list[Any]:
+    """Four implants of three manufacturers with two indexed references each."""
+    from django.core.files.base import ContentFile
+
+    from implants.models import Implant, ReferenceImage
+    from matching.encoder import get_encoder
+    from matching.models import Embedding
+    from matching.radiograph import load
+
+    lines = [
+        ("Straumann", "BLX", "4.5"),
+        ("Straumann", "Standard", "4.1"),
+        ("Neodent", "Helix GM", "4.0"),
+        ("Zimmer", "Tapered Screw-Vent", "4.7"),
+    ]
+    implants = []
+    for number, (manufacturer, name, diameter) in enumerate(lines):
+        implant = Implant.objects.create(
+            manufacturer=manufacturer,
+            name=name,
+            diameter_mm=diameter,
+            length_mm="10",
+            type="Cone Morse",
+        )
+        implants.append(implant)
+        for view in range(2):
+            content = film(seed=100 + number * 13 + view, size=(100 + 40 * number, 240))
+            reference = ReferenceImage(
+                implant=implant, provenance=ReferenceImage.Provenance.PHANTOM
+            )
+            reference.file.save("", ContentFile(content), save=False)
+            reference.indexed_by_importer = True  # type: ignore[attr-defined]
+            reference.save()
+            # The same eight films in every test: each is encoded once per test run.
+            if reference.sha256 not in _vectors:
+                _vectors[reference.sha256] = get_encoder().encode([load(content).image])[0].tolist()
+            Embedding.objects.create(
+                reference_image=reference,
+                encoder=get_encoder().id,
+                vector=_vectors[reference.sha256],
+            )
+    return implants
