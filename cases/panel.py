@@ -16,11 +16,17 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cases import review
 from cases.models import Case, CaseImage, Finding
-from cases.panel_forms import Decision, Search, film_blocks, searched_block
+from cases.panel_forms import (
+    Decision,
+    Searches,
+    film_blocks,
+    finding_id,
+    searched_block,
+)
 from cases.review import ReviewError, StateConflict
 from implants.storage import private_image_response
 
@@ -30,10 +36,12 @@ can_see = permission_required("cases.view_case", raise_exception=True)
 can_decide = permission_required("cases.decide_case", raise_exception=True)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @can_see
 def review_page(request: HttpRequest, case_id: int) -> HttpResponse:
-    return _page(request, case_id, Decision())
+    """The case page. A POST decides nothing: it shows the page again with what was ticked and
+    typed, which is how the search works without JavaScript and where the Enter key leads."""
+    return _page(request, case_id, Decision.of(request.POST))
 
 
 @require_POST
@@ -80,9 +88,8 @@ def retry(request: HttpRequest, case_id: int) -> HttpResponse:
 @can_decide
 def implants(request: HttpRequest, case_id: int) -> HttpResponse:
     """The live search for another implant, as a piece of the page."""
-    search = Search.of(request.GET)
-    finding = get_object_or_404(Finding, pk=search.finding_id, case_image__case_id=case_id)
-    block = searched_block(finding, search.text)
+    finding = get_object_or_404(Finding, pk=finding_id(request.GET), case_image__case_id=case_id)
+    block = searched_block(finding, request.GET.get("q", ""))
     return render(request, "admin/cases/case/_other_implants.html", {"block": block})
 
 
@@ -113,7 +120,7 @@ def _decide(
         return redirect("admin:cases_case_review", case_id)
     except ReviewError as error:
         messages.error(request, str(error))
-        return _page(request, case_id, decision, status=422)
+        return _page(request, case_id, decision)
     except Case.DoesNotExist as missing:
         raise Http404 from missing
     messages.success(request, _success_message(case))
@@ -141,9 +148,7 @@ def _success_message(case: Case) -> SafeString:
     return format_html(_("{} approved: {}."), link, names)
 
 
-def _page(
-    request: HttpRequest, case_id: int, decision: Decision, *, status: int = 200
-) -> HttpResponse:
+def _page(request: HttpRequest, case_id: int, decision: Decision) -> HttpResponse:
     case = get_object_or_404(
         Case.objects.for_review().prefetch_related("images__findings__results__reference_image"),
         pk=case_id,
@@ -151,11 +156,12 @@ def _page(
     context = {
         **admin.site.each_context(request),
         **_page_context(request, case),
-        "films": film_blocks(case, decision, Search.of(request.GET)),
+        "films": film_blocks(case, decision, Searches.of(request.POST)),
         "decision": decision,
+        "is_rejecting": request.path == reverse("admin:cases_case_reject", args=[case.pk]),
     }
     request.current_app = admin.site.name  # type: ignore[attr-defined]
-    return TemplateResponse(request, "admin/cases/case/review.html", context, status=status)
+    return TemplateResponse(request, "admin/cases/case/review.html", context)
 
 
 def _page_context(request: HttpRequest, case: Case) -> dict[str, Any]:

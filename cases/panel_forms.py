@@ -1,7 +1,7 @@
 """What the case page shows, and what comes back from it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -98,16 +98,26 @@ class FilmBlock:
 
 
 @dataclass(frozen=True)
-class Search:
-    """A search for another implant that arrived with the page's address (without JavaScript)."""
+class Searches:
+    """What was typed into the search fields of the page, by finding (without JavaScript)."""
 
-    finding_id: int | None = None
-    text: str = ""
+    texts: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, data: QueryDict) -> "Search":
-        finding = data.get("finding", "")
-        return cls(int(finding) if _is_id(finding) else None, clean_query(data.get("q", "")))
+    def of(cls, data: QueryDict) -> "Searches":
+        prefix = "q-"
+        return cls(
+            {
+                int(name.removeprefix(prefix)): clean_query(data.get(name, ""))
+                for name in data
+                if name.startswith(prefix) and _is_id(name.removeprefix(prefix))
+            }
+        )
+
+
+def finding_id(data: QueryDict) -> int | None:
+    asked = data.get("finding", "")
+    return int(asked) if _is_id(asked) else None
 
 
 def _is_id(text: str) -> bool:
@@ -146,13 +156,13 @@ def _words_and_sizes(text: str) -> tuple[list[str], list[tuple[str, Decimal]]]:
     return words, sizes
 
 
-def film_blocks(case: Case, decision: Decision, search: Search) -> list[FilmBlock]:
+def film_blocks(case: Case, decision: Decision, searches: Searches) -> list[FilmBlock]:
     """The films of a case (from `for_review`) with their candidates, and what was ticked."""
     kept = _posted_implants(decision)
     return [
         FilmBlock(
             image,
-            [_finding_block(finding, decision, search, kept) for finding in image.findings.all()],
+            [_finding_block(finding, decision, searches, kept) for finding in image.findings.all()],
         )
         for image in case.images.all()
     ]
@@ -164,7 +174,7 @@ def _posted_implants(decision: Decision) -> dict[int, Implant]:
 
 
 def _finding_block(
-    finding: Finding, decision: Decision, search: Search, posted: dict[int, Implant]
+    finding: Finding, decision: Decision, searches: Searches, posted: dict[int, Implant]
 ) -> FindingBlock:
     results = list(finding.results.all())
     proposed = {result.implant_id for result in results}
@@ -174,16 +184,14 @@ def _finding_block(
         if choice.finding_id == finding.pk and choice.implant_id in posted
         if choice.implant_id not in proposed
     ]
-    found: list[Implant] = []
-    is_cut = False
-    if search.finding_id == finding.pk:
-        known = proposed | {implant.pk for implant in kept}
-        found, is_cut = find_implants(search.text, leaving_out=known)
+    text = searches.texts.get(finding.pk, "")
+    known = proposed | {implant.pk for implant in kept}
+    found, is_cut = find_implants(text, leaving_out=known)
     return FindingBlock(
         finding=finding,
         candidates=[_pick(finding, result.implant, decision, result) for result in results],
         others=[_pick(finding, implant, decision) for implant in [*kept, *found]],
-        query=search.text if search.finding_id == finding.pk else "",
+        query=text,
         is_cut=is_cut,
     )
 

@@ -23,6 +23,7 @@ RANDOM_SEED = 20_240_229
 # Version of everything between a decoded film and the tensor; part of the encoder id.
 PREPROCESSING = "pad-v1"
 BATCH = 8
+DIMENSIONS = 512
 
 Vector = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -68,7 +69,8 @@ class ClipEncoder:
         """Architecture, weights and their digest, preprocessing: stored with every vector."""
         _, _, weights_digest = self._load()
         label = self.weights if not self._checkpoint else self._checkpoint.name
-        return f"{self.architecture}/{label}@{weights_digest}/{PREPROCESSING}"[:150]
+        # What tells encoders apart stands behind the label: a long one must not push it out.
+        return f"{self.architecture}/{label[:60]}@{weights_digest}/{PREPROCESSING}"
 
     def encode(self, images: Sequence[Image.Image]) -> Vector:
         """Vectors of greyscale images, shape (len(images), 512), each of length 1.
@@ -78,7 +80,7 @@ class ClipEncoder:
         import torch
 
         tower, preprocess, _ = self._load()
-        vectors = []
+        vectors = [np.empty((0, DIMENSIONS), dtype=np.float32)]
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
                 batch = torch.stack(
@@ -86,13 +88,23 @@ class ClipEncoder:
                 )
                 features = tower(batch)
                 vectors.append(torch.nn.functional.normalize(features.float(), dim=-1).numpy())
-        return np.concatenate(vectors).astype(np.float32)
+        return np.concatenate(vectors)
+
+    def load(self) -> None:
+        """Load the model now rather than at the first film. Raises EncoderError."""
+        self._load()
 
     @property
     def _checkpoint(self) -> Path | None:
         if self.is_random or "/" not in self.weights and "." not in self.weights:
             return None
         return (self._base_dir / self.weights).resolve()
+
+    def _was_trained_with_quick_gelu(self) -> bool:
+        import open_clip
+
+        tag = open_clip.get_pretrained_cfg(self.architecture, self.weights)
+        return bool(tag.get("quick_gelu", False))
 
     def _load(self) -> tuple[Any, Any, str]:
         if self._loaded is None:
@@ -108,6 +120,9 @@ class ClipEncoder:
         import open_clip
 
         torch.set_num_threads(self._threads)
+        if not self.weights:
+            # open_clip would take random weights without a word.
+            raise EncoderError(f"RAIOX_ENCODER={self.name}: expected <architecture>/<weights>")
         checkpoint = self._checkpoint
         if checkpoint is not None and not checkpoint.is_file():
             raise EncoderError(f"RAIOX_ENCODER={self.name}: there is no file {checkpoint}")
@@ -117,11 +132,21 @@ class ClipEncoder:
                 model = open_clip.create_model(
                     self.architecture,
                     pretrained=None if self.is_random else str(checkpoint or self.weights),
+                    # open_clip only warns when weights trained with QuickGELU (OpenAI's own)
+                    # meet an architecture without it, and the vectors lose much of their skill.
+                    force_quick_gelu=self._was_trained_with_quick_gelu(),
                     cache_dir=str(self._cache_dir),
                 )
-        except (RuntimeError, OSError, ValueError, KeyError) as error:
-            raise EncoderError(f"RAIOX_ENCODER={self.name} cannot be loaded: {error}") from error
+        # A file that is no checkpoint makes unpicklers raise almost anything.
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise EncoderError(f"RAIOX_ENCODER={self.name} cannot be loaded: {reason}") from error
         tower = model.visual.eval()
+        if tower.output_dim != DIMENSIONS:
+            raise EncoderError(
+                f"RAIOX_ENCODER={self.name} gives vectors of {tower.output_dim} dimensions; "
+                f"the catalogue holds {DIMENSIONS}"
+            )
         for parameter in tower.parameters():
             parameter.requires_grad_(False)
         size = tower.image_size[0] if isinstance(tower.image_size, tuple) else tower.image_size

@@ -9,8 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import CosineDistance, HnswIndex, VectorField
 
 from implants.models import ReferenceImage
-
-DIMENSIONS = 512
+from matching.encoder import DIMENSIONS
 
 
 class VectorNorm(models.Func):

@@ -1,12 +1,18 @@
+import logging
+import threading
 from typing import Any
 
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from django_q.signals import post_spawn
 
 from implants.models import ReferenceImage
+from matching.encoder import EncoderError, get_encoder
 from matching.models import Embedding
 from matching.queue import enqueue
+
+log = logging.getLogger(__name__)
 
 
 @receiver(post_save, sender=ReferenceImage)
@@ -23,3 +29,16 @@ def index_when_saved(
     with transaction.atomic():
         if not Embedding.objects.filter(reference_image=instance).exists():
             enqueue("matching.tasks.index_reference", instance.pk)
+
+
+@receiver(post_spawn)
+def load_encoder_ahead(sender: str, proc_name: str, **kwargs: Any) -> None:
+    """Loading takes seconds: a task process begins with it before its first film arrives."""
+    threading.Thread(target=_load_encoder, name="encoder", daemon=True).start()
+
+
+def _load_encoder() -> None:
+    try:
+        get_encoder().load()
+    except EncoderError as error:
+        log.error("%s", error)

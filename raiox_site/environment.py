@@ -28,7 +28,7 @@ def secret(name: str) -> str:
 
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated variable as a list without empty items."""
-    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+    return [word.strip() for word in (os.environ.get(name) or default).split(",") if word.strip()]
 
 
 def integer(name: str, default: int) -> int:

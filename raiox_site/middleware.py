@@ -39,7 +39,7 @@ class database_outage:  # noqa: N801 - listed among function middlewares
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, (OperationalError, InterfaceError)):
             return None
-        log.error("the database does not answer: %s", type(error).__name__)
+        log.error("the database does not answer: %s", error)
         return JsonResponse(
             {"detail": _("The service is restarting. Please try again in a few seconds.")},
             status=503,

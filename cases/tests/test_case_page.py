@@ -152,13 +152,15 @@ def test_pages_are_in_portuguese(client, reviewer, case):
         assert words in content
 
 
-def test_the_search_without_javascript_offers_other_implants(client, reviewer, case):
+def test_the_search_without_javascript_keeps_what_was_ticked(client, reviewer, implants, case):
     make_implant("Linha Rara")
     finding = finding_of(case).pk
 
-    content = html(client.get(page(case), {"q": "rara", "finding": finding}))
+    ticked = choice(case, implants[0])
+    content = html(client.post(page(case), {f"q-{finding}": "rara", "choice": ticked}))
 
     assert choice(case, Implant.objects.get(name="Linha Rara")) in content
+    assert re.search(rf'value="{ticked}"[^>]* checked', content)
 
 
 def test_the_live_search_leaves_out_what_is_a_candidate_already(client, reviewer, implants, case):

@@ -157,7 +157,7 @@ def test_another_implant_of_the_catalogue_is_approved_without_a_rank(client, rev
 def test_approving_nothing_is_refused_and_keeps_what_was_typed(client, reviewer, case):
     response = client.post(act("approve", case), {"reason": "Filme cortado no ápice."})
 
-    assert response.status_code == 422
+    assert response.status_code == 200
     assert "Filme cortado no ápice." in html(response)
     assert status_of(case) == Case.Status.PENDING
 
@@ -168,7 +168,7 @@ def test_rejecting_needs_a_reason_and_keeps_what_was_ticked(client, reviewer, im
 
     response = client.post(act("reject", case), {"reason": "  ", "choice": ticked})
 
-    assert response.status_code == 422
+    assert response.status_code == 200
     assert status_of(case) == Case.Status.PENDING
     boxes = re.findall(r'name="choice" value="([^"]+)"[^>]* checked', html(response))
     assert sorted(boxes) == sorted(ticked)
@@ -199,7 +199,17 @@ def test_whoever_decides_second_is_told_so(client, reviewer, implants, case):
 def test_a_choice_that_is_no_choice_is_refused(client, reviewer, case, value):
     response = client.post(act("approve", case), {"choice": value})
 
-    assert response.status_code == 422
+    assert response.status_code == 200
+    assert status_of(case) == Case.Status.PENDING
+
+
+def test_the_enter_key_never_decides(client, reviewer, implants, case):
+    form = html(client.get(page(case))).partition('id="decision"')[2]
+    default_button = re.search(r'<button type="submit"[^>]*>', form)[0]
+    assert f'formaction="{page(case)}"' in default_button
+
+    client.post(page(case), {"choice": choice(case, implants[0]), "reason": "Ilegível."})
+
     assert status_of(case) == Case.Status.PENDING
 
 

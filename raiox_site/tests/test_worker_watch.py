@@ -201,3 +201,38 @@ def test_only_processes_that_carry_the_mark_of_a_run_are_ended(tmp_path: Path) -
     finally:
         other.kill()
         other.wait()
+
+
+def test_a_recorded_process_is_found_alive_and_then_dead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    note = tmp_path / "dev.pid"
+    assert processes.main(["identity", str(child.pid)]) == 0
+    note.write_text(capsys.readouterr().out)
+    assert processes.main(["is-alive", str(note)]) == 0
+
+    child.kill()
+    child.wait()
+
+    assert processes.main(["is-alive", str(note)]) == 1
+    assert processes.main(["is-alive", str(tmp_path / "missing")]) == 1
+
+
+def test_an_orphaned_guard_is_not_asked_to_stop_the_database(tmp_path: Path) -> None:
+    noting = "import signal, sys, time, pathlib\n"
+    noting += "signal.signal(signal.SIGTERM, lambda *_: pathlib.Path(sys.argv[1]).touch())\n"
+    noting += "print('ready', flush=True)\nwhile True: time.sleep(600)\n"
+    guard = subprocess.Popen(
+        [sys.executable, "-c", noting, str(tmp_path / "asked"), "raiox_site.embedded_postgres"],
+        env={**os.environ, processes.RUN_MARK: str(tmp_path)},
+        stdout=subprocess.PIPE,
+    )
+    assert guard.stdout is not None
+    assert guard.stdout.readline() == b"ready\n"
+
+    assert processes.main(["end-run", str(tmp_path)]) == 0
+
+    assert guard.wait(5) != 0
+    guard.stdout.close()
+    assert not (tmp_path / "asked").exists()

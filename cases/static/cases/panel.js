@@ -93,6 +93,9 @@ function prepareSearch(input) {
 function prepareDecision(form) {
   let isSent = false;
   form.addEventListener("change", () => tellSelection(form));
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.type === "checkbox") event.preventDefault();
+  });
   form.addEventListener("submit", (event) => {
     if (isSent) event.preventDefault();
     isSent = true;

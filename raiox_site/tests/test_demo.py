@@ -1,0 +1,71 @@
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from cases.models import Case
+from raiox_site import demo_accounts
+
+
+def test_the_demo_accounts_have_their_roles_and_a_password_of_this_machine(
+    db: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "var" / "demo-accounts.json"
+    passwords = demo_accounts.ensure(path)
+    assert set(passwords) == {"brenda", "leitura", "catalogo"}
+    assert len(set(passwords.values())) == 3
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    brenda = User.objects.get(username="brenda")
+    assert brenda.check_password(passwords["brenda"])
+    assert brenda.has_perm("cases.decide_case") and brenda.is_staff and not brenda.is_superuser
+    assert not User.objects.get(username="leitura").has_perm("cases.decide_case")
+
+
+def test_a_second_start_keeps_the_passwords(db: None, tmp_path: Path) -> None:
+    path = tmp_path / "demo-accounts.json"
+    assert demo_accounts.ensure(path) == demo_accounts.ensure(path)
+
+
+def test_a_lost_file_gives_new_passwords_that_work(db: None, tmp_path: Path) -> None:
+    path = tmp_path / "demo-accounts.json"
+    first = demo_accounts.ensure(path)
+    path.unlink()
+    second = demo_accounts.ensure(path)
+    assert first["brenda"] != second["brenda"]
+    assert User.objects.get(username="brenda").check_password(second["brenda"])
+
+
+@pytest.mark.parametrize("command", ["setup_demo", "seed_cases"])
+def test_nothing_is_made_up_in_production(db: None, settings: Any, command: str) -> None:
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError):
+        call_command(command)
+
+
+def test_seed_cases_fills_the_queue_with_phantoms(
+    catalogue: list[Any], film: Callable[..., bytes]
+) -> None:
+    call_command("seed_cases", count=3)
+    assert Case.objects.count() == 3
+    call_command("seed_cases", count=2)
+    assert Case.objects.count() == 5
+    assert set(Case.objects.values_list("status", flat=True)) == {"received"}
+
+
+def test_setup_demo_gives_thirty_two_implants_three_phantoms_or_more(
+    db: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    from implants.models import Implant, ReferenceImage
+    from matching import demo
+
+    monkeypatch.setattr(demo, "REFERENCES_PER_IMPLANT", 1)
+    call_command("setup_demo")
+    assert Implant.objects.count() == 32
+    assert set(ReferenceImage.objects.values_list("provenance", flat=True)) == {"phantom"}
+    assert all("phantom" in note for note in ReferenceImage.objects.values_list("note", flat=True))
+    call_command("setup_demo")
+    assert ReferenceImage.objects.count() == 32

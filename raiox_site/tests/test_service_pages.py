@@ -1,0 +1,132 @@
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from raiox_site import heartbeat
+from raiox_site.models import Heartbeat
+
+
+def test_ping_answers_pong(client: Client) -> None:
+    answer = client.get("/ping")
+    assert (answer.status_code, answer.content) == (200, b"pong")
+
+
+def test_healthcheck_has_the_shape_that_monitors_read(client: Client, db: None) -> None:
+    answer = client.get("/healthcheck")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert set(answer.json()) == {"status", "version"}
+
+
+def test_health_is_ok_while_a_worker_beats(client: Client, db: None) -> None:
+    heartbeat.beat()
+    answer = client.get("/health")
+    body = answer.json()
+    assert answer.status_code == 200
+    assert (body["database"], body["storage"], body["queue"]["status"]) == ("ok", "ok", "ok")
+    assert body["encoder"]["name"] == "ViT-B-32/random"
+
+
+def test_health_is_red_without_a_heartbeat(client: Client, db: None) -> None:
+    assert client.get("/health").status_code == 503
+    Heartbeat.objects.create(name=heartbeat.WORKER, at=timezone.now() - timedelta(minutes=10))
+    assert client.get("/health").json()["queue"]["status"] == "stuck"
+
+
+def test_health_is_red_when_a_task_waits_for_minutes(client: Client, db: None) -> None:
+    heartbeat.beat()
+    OrmQ.objects.create(key="raiox", payload="x", lock=timezone.now() - timedelta(minutes=6))
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["queue"]["oldest_seconds"] > 300
+
+
+@pytest.fixture
+def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every use of the database fails as after the server was killed."""
+
+    def down(self: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", down)
+        yield
+
+
+@pytest.mark.parametrize("path", ["/health", "/healthcheck"])
+def test_health_is_red_while_the_database_is_down(
+    client: Client, db: None, outage: None, path: str
+) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "error"
+
+
+def test_a_request_during_a_database_outage_is_503_and_says_when_to_come_back(
+    client: Client, db: None, outage: None
+) -> None:
+    answer = client.get("/implants")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert answer.json()["detail"]
+
+
+def test_metrics_count_cases_for_a_scraper_on_this_machine(client: Client, db: None) -> None:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert b'raiox_cases{status="pending"} 0.0' in answer.content
+    assert client.get("/metrics", REMOTE_ADDR="198.51.100.7").status_code == 403
+
+
+def test_metrics_want_the_token_where_one_is_set(client: Client, db: None, settings: Any) -> None:
+    settings.RAIOX_METRICS_TOKEN = "sesame"
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer sesame"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/termos", "/privacidade"])
+def test_the_legal_pages_are_open_and_in_portuguese(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert 'lang="pt-br"' in answer.content.decode()
+
+
+def test_the_api_description_names_every_open_door(client: Client, db: None) -> None:
+    schema = client.get("/openapi.json").json()
+    for path in ("/jotform", "/webhook", "/upload", "/implants", "/cases", "/auth/token"):
+        assert any(path == known.rstrip("/") for known in schema["paths"])
+    assert client.get("/docs").status_code == 200
+
+
+def test_the_root_leads_to_the_panel(client: Client) -> None:
+    assert client.get("/")["Location"] == "/admin/"
+
+
+def test_a_correlation_id_is_taken_over_when_it_is_harmless(client: Client) -> None:
+    assert client.get("/ping", headers={"X-Request-ID": "abcdef-123"})["X-Request-ID"] == "abcdef-123"
+    forged = client.get("/ping", headers={"X-Request-ID": "x y<script>"})["X-Request-ID"]
+    assert len(forged) == 32
+
+
+def test_every_page_forbids_foreign_and_inline_code(client: Client) -> None:
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_roles_have_exactly_their_permissions(db: None) -> None:
+    from django.contrib.auth.models import Group
+
+    from raiox_site.roles import PERMISSIONS
+
+    for role, names in PERMISSIONS.items():
+        held = {
+            f"{permission.content_type.app_label}.{permission.codename}"
+            for permission in Group.objects.get(name=role).permissions.all()
+        }
+        assert held == set(names)
