@@ -101,9 +101,6 @@ class CaseAdmin(admin.ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     preserve_filters = False
 
-    class Media:
-        css = {"all": ["cases/panel.css"]}
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -181,7 +178,8 @@ class CaseAdmin(admin.ModelAdmin):
             '<time datetime="{}" title="{}">{}</time>',
             case.created_at.isoformat(),
             date_format(localtime(case.created_at), "SHORT_DATETIME_FORMAT"),
-            gettext("%(time)s ago") % {"time": timesince(case.created_at, depth=1)},
+            gettext("%(time)s ago")
+            % {"time": timesince(case.created_at, depth=1).replace("\xa0", " ")},
         )
 
     @admin.display(description=_("status"), ordering="status")

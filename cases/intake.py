@@ -158,9 +158,7 @@ def _known_case(
         return None
     return (
         Case.objects.exclude(status=Case.Status.ARCHIVED)
-        .filter(
-            client_hash=person.hash, jotform_submission_id=None, images__sha256__in=digests
-        )
+        .filter(client_hash=person.hash, jotform_submission_id=None, images__sha256__in=digests)
         .order_by("-pk")
         .first()
     )
@@ -264,9 +262,7 @@ def _complete(case_id: int, outcomes: Sequence[_Outcome]) -> None:
     """received → pending, with the candidates; nothing is written when the case has moved on."""
     with transaction.atomic():
         case = (
-            Case.objects.select_for_update()
-            .filter(pk=case_id, status=Case.Status.RECEIVED)
-            .first()
+            Case.objects.select_for_update().filter(pk=case_id, status=Case.Status.RECEIVED).first()
         )
         if case is None:
             return

@@ -3,6 +3,7 @@
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
+from rest_framework_simplejwt.tokens import Token
 
 # scope → the permission its holder must have at the time of the request
 SCOPES = {"reader": "cases.view_case", "approver": "cases.decide_case"}
@@ -23,5 +24,5 @@ class HasScope(BasePermission):
 
 
 def _token_scope(request: Request) -> list[str]:
-    claim = request.auth.get("scope", "") if request.auth else ""
+    claim = request.auth.get("scope", "") if isinstance(request.auth, Token) else ""
     return claim.split() if isinstance(claim, str) else []

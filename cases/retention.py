@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -16,7 +16,7 @@ from implants.storage import STORAGE_ERRORS
 log = logging.getLogger(__name__)
 
 
-def erase(*, case_id: int, by: AbstractBaseUser | None = None) -> Case:
+def erase(*, case_id: int, by: User | None = None) -> Case:
     """any → archived: films, names, e-mail and free text go; decision and figures stay.
 
     A film is deleted from the storage before its row forgets the name, so that an
@@ -48,7 +48,7 @@ def purge(*, days: int | None = None, at: datetime | None = None, dry_run: bool 
     return len(ids)
 
 
-def erase_person(*, email: str, by: AbstractBaseUser | None = None) -> int:
+def erase_person(*, email: str, by: User | None = None) -> int:
     """Erase every case that a dentist's e-mail address sent; the number of cases."""
     identity = client_hash(email)
     if not identity:
@@ -58,12 +58,14 @@ def erase_person(*, email: str, by: AbstractBaseUser | None = None) -> int:
     return len(ids)
 
 
-def _erase_all(case_ids: Iterable[int], *, by: AbstractBaseUser | None = None) -> None:
+def _erase_all(case_ids: Iterable[int], *, by: User | None = None) -> None:
     for case_id in case_ids:
         try:
             erase(case_id=case_id, by=by)
         except STORAGE_ERRORS:
-            log.exception("the films of case %s could not be deleted; the next run retries", case_id)
+            log.exception(
+                "the films of case %s could not be deleted; the next run retries", case_id
+            )
 
 
 def _delete_films(images: QuerySet[CaseImage]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -32,7 +32,7 @@ class Choice:
     finding_id: int | None = None
 
 
-def approve(*, case_id: int, choices: Sequence[Choice], reviewer: AbstractBaseUser) -> Case:
+def approve(*, case_id: int, choices: Sequence[Choice], reviewer: User) -> Case:
     """pending → approved, with one or more implants of the catalogue.
 
     Raises ReviewError for no or unknown implants or findings, StateConflict when the case
@@ -47,14 +47,12 @@ def approve(*, case_id: int, choices: Sequence[Choice], reviewer: AbstractBaseUs
         for choice in choices:
             _mark(_result(choice, implants[choice.implant_id], findings), reviewer)
         _decide(case, Case.Status.APPROVED, reviewer)
-        case.record(
-            CaseEvent.What.APPROVED, actor=reviewer, implant_ids=sorted(implants)
-        )
+        case.record(CaseEvent.What.APPROVED, actor=reviewer, implant_ids=sorted(implants))
         case_decided.send(sender=Case, case=case)
     return case
 
 
-def reject(*, case_id: int, reason: str, reviewer: AbstractBaseUser) -> Case:
+def reject(*, case_id: int, reason: str, reviewer: User) -> Case:
     """pending → rejected; the reason reaches the dentist.
 
     Raises ReviewError without a reason, StateConflict, Case.DoesNotExist.
@@ -70,7 +68,7 @@ def reject(*, case_id: int, reason: str, reviewer: AbstractBaseUser) -> Case:
     return case
 
 
-def retry(*, case_id: int, by: AbstractBaseUser) -> Case:
+def retry(*, case_id: int, by: User) -> Case:
     """failed → received, and queued again. Raises StateConflict, Case.DoesNotExist."""
     with transaction.atomic():
         case = _locked(case_id, expected=Case.Status.FAILED)
@@ -127,13 +125,11 @@ def _result(choice: Choice, implant: Implant, findings: Sequence[Finding]) -> Re
     return proposed or Result(finding_id=allowed[0], implant=implant)
 
 
-def _mark(result: Result, reviewer: AbstractBaseUser) -> None:
+def _mark(result: Result, reviewer: User) -> None:
     result.approved, result.approved_at, result.approved_by = True, timezone.now(), reviewer
     result.save()
 
 
-def _decide(case: Case, status: Case.Status, reviewer: AbstractBaseUser) -> None:
+def _decide(case: Case, status: Case.Status, reviewer: User) -> None:
     case.status, case.decided_at, case.decided_by = status, timezone.now(), reviewer
-    case.save(
-        update_fields=["status", "decided_at", "decided_by", "decision_reason", "updated_at"]
-    )
+    case.save(update_fields=["status", "decided_at", "decided_by", "decision_reason", "updated_at"])

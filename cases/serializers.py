@@ -46,7 +46,7 @@ class CaseImageSerializer(serializers.ModelSerializer[CaseImage]):
         return self.context["request"].build_absolute_uri(url)
 
     @extend_schema_field(ResultSerializer(many=True))
-    def get_results(self, image: CaseImage) -> list[dict[str, Any]]:
+    def get_results(self, image: CaseImage) -> Any:
         results = [result for finding in image.findings.all() for result in finding.results.all()]
         return ResultSerializer(results, many=True).data
 
@@ -60,7 +60,7 @@ class CaseEventSerializer(serializers.ModelSerializer[CaseEvent]):
 class CaseSerializer(serializers.ModelSerializer[Case]):
     images = CaseImageSerializer(many=True)
     events = CaseEventSerializer(many=True)
-    decided_by = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    decided_by = serializers.CharField(source="decided_by.username", default=None)
 
     class Meta:
         model = Case

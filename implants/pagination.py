@@ -1,7 +1,5 @@
-from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +19,7 @@ class SkipLimitPagination(BasePagination):
     """
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         skip = _number(request, "skip", 0, MAX_SKIP)
         limit = _number(request, "limit", DEFAULT_LIMIT, MAX_LIMIT)
@@ -44,9 +42,6 @@ class SkipLimitPagination(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return schema
-
-    def get_results(self, data: Sequence[Any]) -> Sequence[Any]:
-        return data
 
 
 def _number(request: Request, name: str, default: int, maximum: int) -> int:

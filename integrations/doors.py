@@ -4,16 +4,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cases import intake
-from cases.films import ImageUnavailable, IncomingImage
+from cases.films import IncomingImage
 from cases.models import Case, Result
 from implants.serializers import picture_url
 from integrations.fetch import fetch_image
@@ -106,9 +105,7 @@ def identify(film: Radiograph, *, source: Case.Source, person: intake.Person) ->
     )
     case = received.case
     if case.status == Case.Status.RECEIVED:
-        case = intake.process(
-            case_id=case.pk, fetch=fetch_image, decoded={film.sha256: film}
-        )
+        case = intake.process(case_id=case.pk, fetch=fetch_image, decoded={film.sha256: film})
     return _settled(case)
 
 
@@ -129,7 +126,7 @@ def similar_implants(case: Case, request: Request) -> list[dict[str, Any]]:
         Result.objects.filter(finding__case_image__case=case, rank__isnull=False)
         .select_related("implant")
         .prefetch_related("implant__references")
-        .order_by("finding_id", "rank")[: 3]
+        .order_by("finding_id", "rank")[:3]
     )
     return [
         {

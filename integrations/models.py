@@ -16,9 +16,7 @@ class JotformDelivery(models.Model):
     Purged with its case.
     """
 
-    case = models.ForeignKey(
-        Case, on_delete=models.SET_NULL, null=True, related_name="deliveries"
-    )
+    case = models.ForeignKey(Case, on_delete=models.SET_NULL, null=True, related_name="deliveries")
     submission_id = models.CharField(_("submission"), max_length=64, blank=True, db_index=True)
     form_id = models.CharField(_("form"), max_length=64, blank=True)
     fields = models.JSONField(default=dict)
@@ -61,9 +59,7 @@ class ResultReturn(models.Model):
         GIVEN_UP = "given_up", _("given up")
 
     case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="answer")
-    status = models.CharField(
-        _("status"), max_length=20, choices=Status, default=Status.QUEUED
-    )
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     last_error = models.CharField(_("last error"), max_length=255, blank=True)

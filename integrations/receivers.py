@@ -24,13 +24,10 @@ def queue_the_answer(sender: type[Case], case: Case, **kwargs: object) -> None:
 @receiver(post_save, sender=Case)
 def forget_deliveries(sender: type[Case], instance: Case, **kwargs: object) -> None:
     """A delivery holds the personal data of its case and goes with it."""
-    if instance.status != Case.Status.ARCHIVED:
-        return
-    theirs = Q(case=instance)
-    if instance.jotform_submission_id:
+    if instance.status == Case.Status.ARCHIVED:
         # A repeated delivery may not have been tied to its case.
-        theirs |= Q(submission_id=instance.jotform_submission_id)
-    JotformDelivery.objects.filter(theirs).delete()
+        repeated = Q(submission_id=instance.jotform_submission_id)
+        JotformDelivery.objects.filter(Q(case=instance) | repeated).delete()
 
 
 @receiver(post_spawn)

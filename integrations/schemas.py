@@ -53,6 +53,6 @@ JOTFORM_REQUEST = {
         },
     }
 }
-ERRORS: dict[int, Any] = {
-    code: DetailSerializer for code in (400, 401, 403, 411, 413, 415, 422, 429, 503)
-}
+ERRORS: dict[int, Any] = dict.fromkeys(
+    (400, 401, 403, 411, 413, 415, 422, 429, 503), DetailSerializer
+)

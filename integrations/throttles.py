@@ -1,8 +1,8 @@
 """How often one client may knock."""
 
 from django.conf import settings
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 

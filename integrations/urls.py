@@ -5,7 +5,7 @@ from integrations.jotform.webhook import JotformWebhook
 
 urlpatterns = [
     re_path(r"^jotform/?$", JotformWebhook.as_view(), name="jotform-webhook"),
-    re_path(r"^jotform/(?P<token>[^/]+)/?$", JotformWebhook.as_view()),
+    re_path(r"^jotform/(?P<token>[^/]+)/?$", JotformWebhook.as_view(schema=None)),
     re_path(r"^webhook/?$", Webhook.as_view(), name="webhook"),
     re_path(r"^upload/?$", Upload.as_view(), name="upload"),
 ]

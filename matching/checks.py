@@ -1,5 +1,6 @@
 """System checks of the vector search."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -12,7 +13,9 @@ MINIMUM_PGVECTOR = (0, 8, 4)
 
 
 @register(Tags.database)
-def pgvector_is_recent(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def pgvector_is_recent(
+    *, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     for alias in databases or []:
         try:

@@ -19,9 +19,7 @@ def missing_phantoms() -> list[tuple[Implant, int]]:
     due = []
     for facts in demo_catalogue():
         implant = _implant(facts)
-        present = implant.references.filter(
-            provenance=ReferenceImage.Provenance.PHANTOM
-        ).count()
+        present = implant.references.filter(provenance=ReferenceImage.Provenance.PHANTOM).count()
         due += [(implant, seed) for seed in range(present, REFERENCES_PER_IMPLANT)]
     return due
 

@@ -96,7 +96,7 @@ class ClipEncoder:
 
     @property
     def _checkpoint(self) -> Path | None:
-        if self.is_random or "/" not in self.weights and "." not in self.weights:
+        if self.is_random or ("/" not in self.weights and "." not in self.weights):
             return None
         return (self._base_dir / self.weights).resolve()
 
@@ -206,9 +206,7 @@ def declare_torchvision_operators() -> None:
     except RuntimeError:
         library = torch.library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
-            library.define(
-                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            )
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
 
 

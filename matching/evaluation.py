@@ -50,9 +50,7 @@ def identify_phantoms(
     encoder = get_encoder()
     for implant in implants:
         for offset in range(seeds):
-            content = phantom_jpeg(
-                implant, seed=FIRST_QUERY_SEED + offset, difficulty=difficulty
-            )
+            content = phantom_jpeg(implant, seed=FIRST_QUERY_SEED + offset, difficulty=difficulty)
             vector = encoder.encode([radiograph.load(content).image])[0]
             candidates = nearest_implants(vector, encoder=encoder.id, limit=TOP)
             ranks = [c.rank for c in candidates if c.implant.pk == implant.pk]

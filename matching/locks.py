@@ -14,7 +14,7 @@ def work_lock(namespace: str, pk: int) -> Iterator[bool]:
     connection dies, so a worker killed with -9 frees its row at once, with no lease to wait
     for. Needs a session of its own: behind PgBouncer use session pooling.
     """
-    key = [namespace, pk % 2**31]
+    key: tuple[str, int] = (namespace, pk % 2**31)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", key)
         acquired = bool(cursor.fetchone()[0])

@@ -45,9 +45,7 @@ def match(radiograph: Radiograph, *, limit: int = CANDIDATES) -> list[Candidate]
     Raises EncoderError, CatalogueEmpty or EncoderMismatch.
     """
     encoder = get_encoder()
-    return nearest_implants(
-        encoder.encode([radiograph.image])[0], encoder=encoder.id, limit=limit
-    )
+    return nearest_implants(encoder.encode([radiograph.image])[0], encoder=encoder.id, limit=limit)
 
 
 def nearest_implants(

@@ -70,9 +70,7 @@ def seed(files: Iterable[ReferenceFile]) -> SeedReport:
     return report
 
 
-def _new_references(
-    files: Iterable[ReferenceFile], report: SeedReport
-) -> Iterator[ReferenceImage]:
+def _new_references(files: Iterable[ReferenceFile], report: SeedReport) -> Iterator[ReferenceImage]:
     known = dict(ReferenceImage.objects.values_list("sha256", "implant__manufacturer"))
     for file in files:
         try:
@@ -84,9 +82,7 @@ def _new_references(
             yield reference
 
 
-def _add(
-    file: ReferenceFile, known: dict[str, str], report: SeedReport
-) -> ReferenceImage | None:
+def _add(file: ReferenceFile, known: dict[str, str], report: SeedReport) -> ReferenceImage | None:
     named = filenames.parse(file.path, manufacturers=_manufacturers())
     content = file.read()
     sha256 = radiograph.digest(content)
@@ -136,9 +132,7 @@ def _implant(named: NamedImplant, report: SeedReport) -> Implant:
         for implant in Implant.objects.filter(manufacturer__iexact=named.manufacturer)
         if wanted in filenames.name_keys(implant.name)
     ]
-    fitting = [
-        implant for implant in line if named.diameter_mm in (None, implant.diameter_mm)
-    ]
+    fitting = [implant for implant in line if named.diameter_mm in (None, implant.diameter_mm)]
     if len(fitting) > 1:
         exact = [implant for implant in fitting if filenames.key(implant.name) == wanted]
         fitting = exact if len(exact) == 1 else fitting

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from matching.encoder import has_random_weights
@@ -25,9 +24,9 @@ class RaioxAdminSite(admin.AdminSite):
             "encoder_name": settings.RAIOX_ENCODER,
         }
 
-    def index(
+    def index(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | HttpResponse:
+    ) -> HttpResponse:
         """Reviewers land on the cases that await them; everybody else on the overview."""
         if request.user.has_perm("cases.decide_case") and "overview" not in request.GET:
             return redirect("admin:cases_case_changelist")

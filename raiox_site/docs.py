@@ -16,6 +16,7 @@ class SwaggerUI(SpectacularSwaggerSplitView):
 
     permission_classes = ()
     url_name = "openapi"
+    schema = None
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)
@@ -24,3 +25,9 @@ class SwaggerUI(SpectacularSwaggerSplitView):
             "frame-ancestors 'none'"
         )
         return response
+
+
+def without_trailing_slash(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Both forms of every address work; the contract names the one without a slash."""
+    result["paths"] = {path.rstrip("/") or "/": item for path, item in result["paths"].items()}
+    return result

@@ -77,7 +77,9 @@ def _queue() -> dict[str, Any]:
 
     now = timezone.now()
     last = heartbeat.last()
-    oldest = OrmQ.objects.filter(lock__lt=now).order_by("lock").values_list("lock", flat=True).first()
+    oldest = (
+        OrmQ.objects.filter(lock__lt=now).order_by("lock").values_list("lock", flat=True).first()
+    )
     age = (now - oldest).total_seconds() if oldest else 0.0
     is_alive = last is not None and now - last < heartbeat.ALIVE
     return {

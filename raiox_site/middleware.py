@@ -27,7 +27,7 @@ def correlation(get_response: Handler) -> Handler:
     return middleware
 
 
-class database_outage:  # noqa: N801 - listed among function middlewares
+class database_outage:
     """503 with Retry-After while the database cannot be reached, instead of a 500."""
 
     def __init__(self, get_response: Handler) -> None:

@@ -13,9 +13,7 @@ urlpatterns = [
     re_path(r"^auth/logout/?$", tokens.LogoutView.as_view(), name="logout"),
     re_path(r"^openapi\.json$", docs.Schema.as_view(), name="openapi"),
     re_path(r"^docs/?$", docs.SwaggerUI.as_view(), name="docs"),
-    re_path(
-        r"^termos/?$", TemplateView.as_view(template_name="pages/terms.html"), name="terms"
-    ),
+    re_path(r"^termos/?$", TemplateView.as_view(template_name="pages/terms.html"), name="terms"),
     re_path(
         r"^privacidade/?$", TemplateView.as_view(template_name="pages/privacy.html"), name="privacy"
     ),

@@ -1,8 +1,8 @@
 """`/auth/token`, `/auth/token/refresh`, `/auth/logout`: JWT with a scope."""
 
-from typing import Any
+from typing import Any, cast
 
-from django.contrib.auth.models import AbstractBaseUser, User
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -27,9 +27,8 @@ class LoginThrottle(AddressThrottle):
     setting = "RAIOX_LOGIN_RATE"
 
 
-def scope_of(user: AbstractBaseUser) -> str:
+def scope_of(user: User) -> str:
     """The user's roles as a space-separated scope; a superuser has all of them."""
-    assert isinstance(user, User)
     if user.is_superuser:
         return " ".join(PERMISSIONS)
     roles = user.groups.filter(name__in=PERMISSIONS).order_by("name")
@@ -45,7 +44,7 @@ class ScopedTokenSerializer(TokenObtainPairSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         data = super().validate(attrs)
-        return {**data, "scope": scope_of(self.user)}
+        return {**data, "scope": scope_of(cast(User, self.user))}
 
 
 class ScopedRefreshSerializer(TokenRefreshSerializer):
@@ -53,11 +52,12 @@ class ScopedRefreshSerializer(TokenRefreshSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         refresh = RefreshToken(attrs["refresh"])
-        user = User.objects.filter(pk=refresh.payload.get("user_id"), is_active=True).first()
+        owner = refresh.payload.get("user_id") or 0
+        user = User.objects.filter(pk=owner, is_active=True).first()
         if user is None:
             raise InvalidToken(_("The account of this token does not exist any more."))
         data = super().validate(attrs)
-        rotated = RefreshToken(data["refresh"])
+        rotated = RefreshToken(cast(Any, data["refresh"]))
         rotated["scope"] = scope_of(user)
         return {
             "access": str(rotated.access_token),

@@ -9,178 +9,457 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('implants', '0001_catalogue'),
+        ("implants", "0001_catalogue"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('jotform_submission_id', models.CharField(blank=True, max_length=32, null=True, verbose_name='Jotform submission')),
-                ('form_id', models.CharField(blank=True, max_length=32, verbose_name='form')),
-                ('source', models.CharField(choices=[('jotform', 'Jotform'), ('webhook', 'Webhook'), ('upload', 'upload')], max_length=20, verbose_name='source')),
-                ('client_hash', models.CharField(blank=True, db_index=True, editable=False, max_length=64)),
-                ('dentist_name', models.CharField(blank=True, max_length=200, verbose_name='dentist')),
-                ('dentist_email', models.EmailField(blank=True, max_length=254, verbose_name="dentist's e-mail")),
-                ('patient_name', models.CharField(blank=True, max_length=200, verbose_name='patient')),
-                ('tooth', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(11), django.core.validators.MaxValueValidator(85)], verbose_name='tooth (FDI)')),
-                ('consent_at', models.DateTimeField(blank=True, null=True, verbose_name='consent at')),
-                ('status', models.CharField(choices=[('received', 'received'), ('pending', 'awaiting review'), ('approved', 'approved'), ('rejected', 'rejected'), ('failed', 'failed'), ('archived', 'archived')], default='received', max_length=20, verbose_name='status')),
-                ('priority', models.SmallIntegerField(choices=[(0, 'normal'), (1, 'urgent')], default=0, verbose_name='priority')),
-                ('failure', models.CharField(blank=True, max_length=255, verbose_name='reason of failure')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('queued_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='queued at')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='received at')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed at')),
-                ('matched_at', models.DateTimeField(blank=True, null=True, verbose_name='matched at')),
-                ('decided_at', models.DateTimeField(blank=True, null=True, verbose_name='decided at')),
-                ('decision_reason', models.TextField(blank=True, verbose_name='reason of rejection')),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "jotform_submission_id",
+                    models.CharField(
+                        blank=True, max_length=32, null=True, verbose_name="Jotform submission"
+                    ),
+                ),
+                ("form_id", models.CharField(blank=True, max_length=32, verbose_name="form")),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("jotform", "Jotform"),
+                            ("webhook", "Webhook"),
+                            ("upload", "upload"),
+                        ],
+                        max_length=20,
+                        verbose_name="source",
+                    ),
+                ),
+                (
+                    "client_hash",
+                    models.CharField(blank=True, db_index=True, editable=False, max_length=64),
+                ),
+                (
+                    "dentist_name",
+                    models.CharField(blank=True, max_length=200, verbose_name="dentist"),
+                ),
+                (
+                    "dentist_email",
+                    models.EmailField(blank=True, max_length=254, verbose_name="dentist's e-mail"),
+                ),
+                (
+                    "patient_name",
+                    models.CharField(blank=True, max_length=200, verbose_name="patient"),
+                ),
+                (
+                    "tooth",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(11),
+                            django.core.validators.MaxValueValidator(85),
+                        ],
+                        verbose_name="tooth (FDI)",
+                    ),
+                ),
+                (
+                    "consent_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="consent at"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("received", "received"),
+                            ("pending", "awaiting review"),
+                            ("approved", "approved"),
+                            ("rejected", "rejected"),
+                            ("failed", "failed"),
+                            ("archived", "archived"),
+                        ],
+                        default="received",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        choices=[(0, "normal"), (1, "urgent")], default=0, verbose_name="priority"
+                    ),
+                ),
+                (
+                    "failure",
+                    models.CharField(blank=True, max_length=255, verbose_name="reason of failure"),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                (
+                    "queued_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="queued at"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="received at")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="changed at")),
+                (
+                    "matched_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="matched at"),
+                ),
+                (
+                    "decided_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="decided at"),
+                ),
+                (
+                    "decision_reason",
+                    models.TextField(blank=True, verbose_name="reason of rejection"),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="decided by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'case',
-                'verbose_name_plural': 'cases',
-                'ordering': ['-created_at', '-id'],
-                'permissions': [('decide_case', 'Can approve, reject and erase cases')],
+                "verbose_name": "case",
+                "verbose_name_plural": "cases",
+                "ordering": ["-created_at", "-id"],
+                "permissions": [("decide_case", "Can approve, reject and erase cases")],
             },
         ),
         migrations.CreateModel(
-            name='CaseEvent',
+            name="CaseEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('what', models.CharField(choices=[('received', 'received'), ('updated', 'films added'), ('matched', 'candidates found'), ('failed', 'failed'), ('retried', 'sent to processing again'), ('approved', 'approved'), ('rejected', 'rejected'), ('answer_queued', 'answer queued'), ('answer_sent', 'answer delivered'), ('answer_failed', 'answer not delivered'), ('archived', 'personal data erased')], max_length=20, verbose_name='event')),
-                ('actor_label', models.CharField(blank=True, max_length=150, verbose_name='who')),
-                ('correlation_id', models.CharField(blank=True, max_length=64)),
-                ('details', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='when')),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("received", "received"),
+                            ("updated", "films added"),
+                            ("matched", "candidates found"),
+                            ("failed", "failed"),
+                            ("retried", "sent to processing again"),
+                            ("approved", "approved"),
+                            ("rejected", "rejected"),
+                            ("answer_queued", "answer queued"),
+                            ("answer_sent", "answer delivered"),
+                            ("answer_failed", "answer not delivered"),
+                            ("archived", "personal data erased"),
+                        ],
+                        max_length=20,
+                        verbose_name="event",
+                    ),
+                ),
+                ("actor_label", models.CharField(blank=True, max_length=150, verbose_name="who")),
+                ("correlation_id", models.CharField(blank=True, max_length=64)),
+                ("details", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="when")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'event',
-                'verbose_name_plural': 'events',
-                'ordering': ['id'],
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='CaseImage',
+            name="CaseImage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file', models.FileField(blank=True, max_length=255, upload_to=cases.models.film.upload_path)),
-                ('sha256', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('width', models.PositiveIntegerField(null=True)),
-                ('height', models.PositiveIntegerField(null=True)),
-                ('modality', models.CharField(blank=True, max_length=20)),
-                ('source_url', models.CharField(blank=True, max_length=2000)),
-                ('purged_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=255)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='images', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "file",
+                    models.FileField(
+                        blank=True, max_length=255, upload_to=cases.models.film.upload_path
+                    ),
+                ),
+                ("sha256", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("width", models.PositiveIntegerField(null=True)),
+                ("height", models.PositiveIntegerField(null=True)),
+                ("modality", models.CharField(blank=True, max_length=20)),
+                ("source_url", models.CharField(blank=True, max_length=2000)),
+                ("purged_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=255)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="images",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'film',
-                'verbose_name_plural': 'films',
-                'ordering': ['id'],
+                "verbose_name": "film",
+                "verbose_name_plural": "films",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('box', models.JSONField(blank=True, null=True)),
-                ('proposed_by', models.CharField(choices=[('finder', 'finder'), ('person', 'person')], default='finder', max_length=10)),
-                ('tooth', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('case_image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='cases.caseimage')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("box", models.JSONField(blank=True, null=True)),
+                (
+                    "proposed_by",
+                    models.CharField(
+                        choices=[("finder", "finder"), ("person", "person")],
+                        default="finder",
+                        max_length=10,
+                    ),
+                ),
+                ("tooth", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "case_image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="findings",
+                        to="cases.caseimage",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'finding',
-                'verbose_name_plural': 'findings',
-                'ordering': ['id'],
+                "verbose_name": "finding",
+                "verbose_name_plural": "findings",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Result',
+            name="Result",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rank', models.PositiveSmallIntegerField(null=True)),
-                ('similarity', models.FloatField(null=True)),
-                ('encoder', models.CharField(blank=True, max_length=150)),
-                ('approved', models.BooleanField(default=False)),
-                ('approved_at', models.DateTimeField(null=True)),
-                ('approved_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('finding', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='cases.finding')),
-                ('implant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='implants.implant')),
-                ('reference_image', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='implants.referenceimage')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("rank", models.PositiveSmallIntegerField(null=True)),
+                ("similarity", models.FloatField(null=True)),
+                ("encoder", models.CharField(blank=True, max_length=150)),
+                ("approved", models.BooleanField(default=False)),
+                ("approved_at", models.DateTimeField(null=True)),
+                (
+                    "approved_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "finding",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="results",
+                        to="cases.finding",
+                    ),
+                ),
+                (
+                    "implant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="implants.implant",
+                    ),
+                ),
+                (
+                    "reference_image",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="implants.referenceimage",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'result',
-                'verbose_name_plural': 'results',
-                'ordering': ['finding_id', models.OrderBy(models.F('rank'), nulls_last=True), 'id'],
+                "verbose_name": "result",
+                "verbose_name_plural": "results",
+                "ordering": ["finding_id", models.OrderBy(models.F("rank"), nulls_last=True), "id"],
             },
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['status', '-priority', 'created_at'], name='case_queue'),
+            model_name="case",
+            index=models.Index(fields=["status", "-priority", "created_at"], name="case_queue"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['-created_at', '-id'], name='case_newest_first'),
+            model_name="case",
+            index=models.Index(fields=["-created_at", "-id"], name="case_newest_first"),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(fields=('jotform_submission_id',), name='case_unique_jotform_submission'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                fields=("jotform_submission_id",), name="case_unique_jotform_submission"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('jotform_submission_id__isnull', True), models.Q(('jotform_submission_id', ''), _negated=True), _connector='OR'), name='case_submission_not_empty'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("jotform_submission_id__isnull", True),
+                    models.Q(("jotform_submission_id", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="case_submission_not_empty",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['received', 'pending', 'approved', 'rejected', 'failed', 'archived'])), name='case_status_known'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        ["received", "pending", "approved", "rejected", "failed", "archived"],
+                    )
+                ),
+                name="case_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['approved', 'rejected']), _negated=True), ('decided_at__isnull', False), _connector='OR'), name='case_decided_has_time'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["approved", "rejected"]), _negated=True),
+                    ("decided_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="case_decided_has_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'failed'), _negated=True), models.Q(('failure', ''), _negated=True), _connector='OR'), name='case_failed_has_reason'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "failed"), _negated=True),
+                    models.Q(("failure", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="case_failed_has_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('tooth__isnull', True), models.Q(('tooth__gte', 11), ('tooth__lte', 85)), _connector='OR'), name='case_tooth_is_fdi'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("tooth__isnull", True),
+                    models.Q(("tooth__gte", 11), ("tooth__lte", 85)),
+                    _connector="OR",
+                ),
+                name="case_tooth_is_fdi",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='caseimage',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('height__isnull', True), ('width__isnull', True)), models.Q(('height__gt', 0), ('width__gt', 0)), _connector='OR'), name='caseimage_size_complete'),
+            model_name="caseimage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("height__isnull", True), ("width__isnull", True)),
+                    models.Q(("height__gt", 0), ("width__gt", 0)),
+                    _connector="OR",
+                ),
+                name="caseimage_size_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='caseimage',
-            constraint=models.UniqueConstraint(condition=models.Q(('source_url', ''), _negated=True), fields=('case', 'source_url'), name='caseimage_unique_source_url'),
+            model_name="caseimage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("source_url", ""), _negated=True),
+                fields=("case", "source_url"),
+                name="caseimage_unique_source_url",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.UniqueConstraint(fields=('finding', 'implant'), name='result_unique_implant'),
+            model_name="result",
+            constraint=models.UniqueConstraint(
+                fields=("finding", "implant"), name="result_unique_implant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.UniqueConstraint(fields=('finding', 'rank'), name='result_unique_rank'),
+            model_name="result",
+            constraint=models.UniqueConstraint(
+                fields=("finding", "rank"), name="result_unique_rank"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.CheckConstraint(condition=models.Q(('rank__isnull', True), models.Q(('rank__gte', 1), ('similarity__isnull', False), models.Q(('encoder', ''), _negated=True)), _connector='OR'), name='result_ranked_is_measured'),
+            model_name="result",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("rank__isnull", True),
+                    models.Q(
+                        ("rank__gte", 1),
+                        ("similarity__isnull", False),
+                        models.Q(("encoder", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="result_ranked_is_measured",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.CheckConstraint(condition=models.Q(('similarity__isnull', True), models.Q(('similarity__gte', -1.000001), ('similarity__lte', 1.000001)), _connector='OR'), name='result_similarity_is_cosine'),
+            model_name="result",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("similarity__isnull", True),
+                    models.Q(("similarity__gte", -1.000001), ("similarity__lte", 1.000001)),
+                    _connector="OR",
+                ),
+                name="result_similarity_is_cosine",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.CheckConstraint(condition=models.Q(('approved', False), ('approved_at__isnull', False), _connector='OR'), name='result_approved_has_time'),
+            model_name="result",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("approved", False), ("approved_at__isnull", False), _connector="OR"
+                ),
+                name="result_approved_has_time",
+            ),
         ),
     ]

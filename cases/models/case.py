@@ -75,7 +75,8 @@ class Case(models.Model):
         NORMAL = 0, _("normal")
         URGENT = 1, _("urgent")
 
-    jotform_submission_id = models.CharField(
+    # Unique where present: the cases of other doors have none, which only NULL can say.
+    jotform_submission_id = models.CharField(  # noqa: DJ001
         _("Jotform submission"), max_length=32, null=True, blank=True
     )
     form_id = models.CharField(_("form"), max_length=32, blank=True)
@@ -91,9 +92,7 @@ class Case(models.Model):
         validators=[MinValueValidator(11), MaxValueValidator(85)],
     )
     consent_at = models.DateTimeField(_("consent at"), null=True, blank=True)
-    status = models.CharField(
-        _("status"), max_length=20, choices=Status, default=Status.RECEIVED
-    )
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RECEIVED)
     priority = models.SmallIntegerField(_("priority"), choices=Priority, default=Priority.NORMAL)
     failure = models.CharField(_("reason of failure"), max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
@@ -146,8 +145,7 @@ class Case(models.Model):
                 name="case_failed_has_reason",
             ),
             models.CheckConstraint(
-                condition=models.Q(tooth__isnull=True)
-                | models.Q(tooth__gte=11, tooth__lte=85),
+                condition=models.Q(tooth__isnull=True) | models.Q(tooth__gte=11, tooth__lte=85),
                 name="case_tooth_is_fdi",
             ),
         ]

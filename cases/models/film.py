@@ -68,9 +68,7 @@ class Finding(models.Model):
 
     case_image = models.ForeignKey(CaseImage, on_delete=models.CASCADE, related_name="findings")
     box = models.JSONField(null=True, blank=True)
-    proposed_by = models.CharField(
-        max_length=10, choices=ProposedBy, default=ProposedBy.FINDER
-    )
+    proposed_by = models.CharField(max_length=10, choices=ProposedBy, default=ProposedBy.FINDER)
     tooth = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:

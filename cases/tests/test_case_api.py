@@ -40,7 +40,9 @@ def test_a_reader_sees_pending_cases_with_films_and_flat_results(
     assert b"".join(film.streaming_content).startswith(b"\xff\xd8")
 
 
-def test_the_status_filter_filters(client: Client, case: Case, reader: Any, bearer: Headers) -> None:
+def test_the_status_filter_filters(
+    client: Client, case: Case, reader: Any, bearer: Headers
+) -> None:
     assert client.get("/cases/?status=approved", headers=bearer(reader)).json() == []
     assert client.get("/cases?status=nonsense", headers=bearer(reader)).status_code == 400
 

@@ -52,7 +52,9 @@ def test_a_film_becomes_a_pending_case_with_three_ranked_distinct_implants(
     assert [event.what for event in case.events.all()] == ["received", "matched"]
 
 
-def test_the_task_is_queued_in_the_transaction_of_the_case(db: None, film: Callable[..., bytes]) -> None:
+def test_the_task_is_queued_in_the_transaction_of_the_case(
+    db: None, film: Callable[..., bytes]
+) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         receive(IncomingImage(content=film()))
         assert OrmQ.objects.count() == 1
@@ -113,7 +115,9 @@ def test_the_same_film_of_the_same_client_in_parallel_makes_one_case(
     assert len(stored_files()) == 1
 
 
-def test_another_film_of_the_same_client_is_a_new_case(db: None, film: Callable[..., bytes]) -> None:
+def test_another_film_of_the_same_client_is_a_new_case(
+    db: None, film: Callable[..., bytes]
+) -> None:
     person = Person(client_id="clinic-7")
     first = receive(IncomingImage(content=film(1)), submission_id=None, person=person)
     second = receive(IncomingImage(content=film(2)), submission_id=None, person=person)
@@ -203,9 +207,7 @@ def test_the_stored_film_is_a_clean_copy_and_the_received_bytes_are_gone(
     assert str(image.file.name).startswith("uploads/")
 
 
-def test_processing_twice_changes_nothing(
-    catalogue: list[Any], film: Callable[..., bytes]
-) -> None:
+def test_processing_twice_changes_nothing(catalogue: list[Any], film: Callable[..., bytes]) -> None:
     case = receive(IncomingImage(content=film()))
     intake.process(case_id=case.pk, fetch=no_fetch)
     intake.process(case_id=case.pk, fetch=no_fetch)

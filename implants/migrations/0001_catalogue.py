@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,55 +15,320 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Implant',
+            name="Implant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('manufacturer', models.CharField(max_length=100, verbose_name='manufacturer')),
-                ('name', models.CharField(max_length=150, verbose_name='line')),
-                ('type', models.CharField(blank=True, help_text='For example: Cone Morse', max_length=100, verbose_name='type')),
-                ('diameter_mm', models.DecimalField(blank=True, decimal_places=2, max_digits=4, null=True, verbose_name='diameter (mm)')),
-                ('length_mm', models.DecimalField(blank=True, decimal_places=1, max_digits=4, null=True, verbose_name='length (mm)')),
-                ('platform_diameter_mm', models.DecimalField(blank=True, decimal_places=2, max_digits=4, null=True, verbose_name='platform diameter (mm)')),
-                ('body_shape', models.CharField(blank=True, choices=[('parallel', 'parallel'), ('semi_tapered', 'parallel with a tapered apex'), ('tapered', 'tapered')], default='', max_length=20, verbose_name='body shape')),
-                ('connection', models.CharField(blank=True, choices=[('external_hex', 'external hexagon'), ('external_spline', 'external spline'), ('internal_hex', 'internal hexagon'), ('internal_octagon', 'internal octagon'), ('internal_trichannel', 'internal tri-channel'), ('internal_conical', 'internal conical'), ('morse_taper', 'Morse taper'), ('one_piece', 'one-piece')], default='', max_length=20, verbose_name='connection')),
-                ('level', models.CharField(blank=True, choices=[('bone', 'bone level'), ('tissue', 'tissue level'), ('multi', 'multi level')], default='', max_length=20, verbose_name='level')),
-                ('collar', models.CharField(blank=True, choices=[('none', 'no smooth band'), ('machined', 'machined band'), ('flared', 'flared, machined (tulip)'), ('grooved', 'grooved or microthreaded'), ('back_tapered', 'back-tapered'), ('scalloped', 'scalloped'), ('integral', 'integral abutment')], default='', max_length=20, verbose_name='collar')),
-                ('collar_height_mm', models.DecimalField(blank=True, decimal_places=2, max_digits=4, null=True, verbose_name='collar height (mm)')),
-                ('thread', models.CharField(blank=True, choices=[('none', 'no thread'), ('fine_v', 'fine V-thread'), ('v', 'V-thread'), ('rounded', 'rounded thread'), ('square', 'square or trapezoidal thread'), ('coarse', 'coarse, deep thread')], default='', max_length=20, verbose_name='thread')),
-                ('thread_pitch_mm', models.DecimalField(blank=True, decimal_places=2, max_digits=4, null=True, verbose_name='thread pitch (mm)')),
-                ('thread_leads', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='thread leads')),
-                ('apex', models.CharField(blank=True, choices=[('rounded', 'rounded'), ('flat', 'flat'), ('narrow', 'narrow, tapered'), ('cutting', 'with cutting flutes'), ('open', 'open, hollow')], default='', max_length=20, verbose_name='apex')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('source', models.TextField(blank=True, help_text='Where the facts come from, and what is unverified', verbose_name='source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("manufacturer", models.CharField(max_length=100, verbose_name="manufacturer")),
+                ("name", models.CharField(max_length=150, verbose_name="line")),
+                (
+                    "type",
+                    models.CharField(
+                        blank=True,
+                        help_text="For example: Cone Morse",
+                        max_length=100,
+                        verbose_name="type",
+                    ),
+                ),
+                (
+                    "diameter_mm",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=4,
+                        null=True,
+                        verbose_name="diameter (mm)",
+                    ),
+                ),
+                (
+                    "length_mm",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=1,
+                        max_digits=4,
+                        null=True,
+                        verbose_name="length (mm)",
+                    ),
+                ),
+                (
+                    "platform_diameter_mm",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=4,
+                        null=True,
+                        verbose_name="platform diameter (mm)",
+                    ),
+                ),
+                (
+                    "body_shape",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("parallel", "parallel"),
+                            ("semi_tapered", "parallel with a tapered apex"),
+                            ("tapered", "tapered"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="body shape",
+                    ),
+                ),
+                (
+                    "connection",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("external_hex", "external hexagon"),
+                            ("external_spline", "external spline"),
+                            ("internal_hex", "internal hexagon"),
+                            ("internal_octagon", "internal octagon"),
+                            ("internal_trichannel", "internal tri-channel"),
+                            ("internal_conical", "internal conical"),
+                            ("morse_taper", "Morse taper"),
+                            ("one_piece", "one-piece"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="connection",
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("bone", "bone level"),
+                            ("tissue", "tissue level"),
+                            ("multi", "multi level"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="level",
+                    ),
+                ),
+                (
+                    "collar",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "no smooth band"),
+                            ("machined", "machined band"),
+                            ("flared", "flared, machined (tulip)"),
+                            ("grooved", "grooved or microthreaded"),
+                            ("back_tapered", "back-tapered"),
+                            ("scalloped", "scalloped"),
+                            ("integral", "integral abutment"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="collar",
+                    ),
+                ),
+                (
+                    "collar_height_mm",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=4,
+                        null=True,
+                        verbose_name="collar height (mm)",
+                    ),
+                ),
+                (
+                    "thread",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "no thread"),
+                            ("fine_v", "fine V-thread"),
+                            ("v", "V-thread"),
+                            ("rounded", "rounded thread"),
+                            ("square", "square or trapezoidal thread"),
+                            ("coarse", "coarse, deep thread"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="thread",
+                    ),
+                ),
+                (
+                    "thread_pitch_mm",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        max_digits=4,
+                        null=True,
+                        verbose_name="thread pitch (mm)",
+                    ),
+                ),
+                (
+                    "thread_leads",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="thread leads"
+                    ),
+                ),
+                (
+                    "apex",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("rounded", "rounded"),
+                            ("flat", "flat"),
+                            ("narrow", "narrow, tapered"),
+                            ("cutting", "with cutting flutes"),
+                            ("open", "open, hollow"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="apex",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "source",
+                    models.TextField(
+                        blank=True,
+                        help_text="Where the facts come from, and what is unverified",
+                        verbose_name="source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'implant',
-                'verbose_name_plural': 'implants',
-                'ordering': ['manufacturer', 'name', 'diameter_mm', 'length_mm'],
-                'constraints': [models.UniqueConstraint(fields=('manufacturer', 'name', 'diameter_mm', 'length_mm'), name='implant_unique_line_and_size', nulls_distinct=False, violation_error_message='This line in this size is already in the catalogue.'), models.CheckConstraint(condition=models.Q(models.Q(('manufacturer', ''), _negated=True), models.Q(('name', ''), _negated=True)), name='implant_named'), models.CheckConstraint(condition=models.Q(('diameter_mm__isnull', True), models.Q(('diameter_mm__gt', 0), ('diameter_mm__lt', 20)), _connector='OR'), name='implant_diameter_plausible'), models.CheckConstraint(condition=models.Q(('length_mm__isnull', True), models.Q(('length_mm__gt', 0), ('length_mm__lt', 80)), _connector='OR'), name='implant_length_plausible')],
+                "verbose_name": "implant",
+                "verbose_name_plural": "implants",
+                "ordering": ["manufacturer", "name", "diameter_mm", "length_mm"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("manufacturer", "name", "diameter_mm", "length_mm"),
+                        name="implant_unique_line_and_size",
+                        nulls_distinct=False,
+                        violation_error_message="This line in this size is already in the catalogue.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("manufacturer", ""), _negated=True),
+                            models.Q(("name", ""), _negated=True),
+                        ),
+                        name="implant_named",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("diameter_mm__isnull", True),
+                            models.Q(("diameter_mm__gt", 0), ("diameter_mm__lt", 20)),
+                            _connector="OR",
+                        ),
+                        name="implant_diameter_plausible",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("length_mm__isnull", True),
+                            models.Q(("length_mm__gt", 0), ("length_mm__lt", 80)),
+                            _connector="OR",
+                        ),
+                        name="implant_length_plausible",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ReferenceImage',
+            name="ReferenceImage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file', models.ImageField(max_length=255, upload_to=implants.models.reference_path, verbose_name='radiograph')),
-                ('thumbnail', models.FileField(blank=True, editable=False, upload_to=implants.models.thumbnail_path)),
-                ('sha256', models.CharField(editable=False, max_length=64, unique=True)),
-                ('modality', models.CharField(blank=True, choices=[('periapical', 'periapical'), ('panoramic', 'panoramic'), ('ex_situ', 'ex situ')], default='', max_length=20, verbose_name='modality')),
-                ('crop', models.JSONField(blank=True, help_text='Centre, size and angle in film pixels', null=True, verbose_name='crop')),
-                ('rotation_deg', models.FloatField(default=0, verbose_name='rotation (degrees)')),
-                ('provenance', models.CharField(choices=[('phantom', 'phantom (rendered)'), ('manufacturer', 'manufacturer'), ('clinic', 'clinic')], default='clinic', max_length=20, verbose_name='provenance')),
-                ('note', models.CharField(blank=True, max_length=255, verbose_name='note')),
-                ('error', models.CharField(blank=True, editable=False, max_length=255, verbose_name='error')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='added at')),
-                ('implant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='references', to='implants.implant', verbose_name='implant')),
-                ('verified_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='verified by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "file",
+                    models.ImageField(
+                        max_length=255,
+                        upload_to=implants.models.reference_path,
+                        verbose_name="radiograph",
+                    ),
+                ),
+                (
+                    "thumbnail",
+                    models.FileField(
+                        blank=True, editable=False, upload_to=implants.models.thumbnail_path
+                    ),
+                ),
+                ("sha256", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "modality",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("periapical", "periapical"),
+                            ("panoramic", "panoramic"),
+                            ("ex_situ", "ex situ"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="modality",
+                    ),
+                ),
+                (
+                    "crop",
+                    models.JSONField(
+                        blank=True,
+                        help_text="Centre, size and angle in film pixels",
+                        null=True,
+                        verbose_name="crop",
+                    ),
+                ),
+                ("rotation_deg", models.FloatField(default=0, verbose_name="rotation (degrees)")),
+                (
+                    "provenance",
+                    models.CharField(
+                        choices=[
+                            ("phantom", "phantom (rendered)"),
+                            ("manufacturer", "manufacturer"),
+                            ("clinic", "clinic"),
+                        ],
+                        default="clinic",
+                        max_length=20,
+                        verbose_name="provenance",
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=255, verbose_name="note")),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, editable=False, max_length=255, verbose_name="error"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="added at")),
+                (
+                    "implant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="references",
+                        to="implants.implant",
+                        verbose_name="implant",
+                    ),
+                ),
+                (
+                    "verified_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="verified by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'reference radiograph',
-                'verbose_name_plural': 'reference radiographs',
-                'ordering': ['id'],
+                "verbose_name": "reference radiograph",
+                "verbose_name_plural": "reference radiographs",
+                "ordering": ["id"],
             },
         ),
     ]

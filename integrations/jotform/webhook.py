@@ -59,7 +59,7 @@ class JotformWebhook(OpenDoor):
     def post(self, request: Request, token: str = "") -> Response:
         # Authentication reads the raw body, which form parsing would consume.
         authenticate(request._request, token=token)
-        fields = {name: value for name, value in request.data.items() if isinstance(value, str)}
+        fields = _texts(request.data)
         submission = payload.parse(fields, field_map=settings.JOTFORM_FIELDS)
         return accept_submission(submission, fields=fields, uploaded=_uploaded(request))
 
@@ -102,6 +102,10 @@ def _check(submission: Submission, images: Sequence[IncomingImage]) -> None:
         raise UnknownForm
     if len(submission.submission_id) > MAX_ID or not (submission.submission_id or images):
         raise InvalidDelivery
+
+
+def _texts(data: Any) -> dict[str, str]:
+    return {name: value for name, value in data.items() if isinstance(value, str)}
 
 
 def _uploaded(request: Request) -> list[IncomingImage]:

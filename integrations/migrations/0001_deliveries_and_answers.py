@@ -6,49 +6,127 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('cases', '0001_cases'),
+        ("cases", "0001_cases"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='JotformDelivery',
+            name="JotformDelivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('submission_id', models.CharField(blank=True, db_index=True, max_length=64, verbose_name='submission')),
-                ('form_id', models.CharField(blank=True, max_length=64, verbose_name='form')),
-                ('fields', models.JSONField(default=dict)),
-                ('problem', models.CharField(blank=True, max_length=255, verbose_name='problem')),
-                ('received_at', models.DateTimeField(auto_now_add=True, verbose_name='received at')),
-                ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='deliveries', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "submission_id",
+                    models.CharField(
+                        blank=True, db_index=True, max_length=64, verbose_name="submission"
+                    ),
+                ),
+                ("form_id", models.CharField(blank=True, max_length=64, verbose_name="form")),
+                ("fields", models.JSONField(default=dict)),
+                ("problem", models.CharField(blank=True, max_length=255, verbose_name="problem")),
+                (
+                    "received_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="received at"),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="deliveries",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Jotform delivery',
-                'verbose_name_plural': 'Jotform deliveries',
-                'ordering': ['-id'],
+                "verbose_name": "Jotform delivery",
+                "verbose_name_plural": "Jotform deliveries",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='ResultReturn',
+            name="ResultReturn",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('queued', 'queued'), ('waiting', 'waiting for the next attempt'), ('not_configured', 'Jotform is not configured'), ('sent', 'sent'), ('given_up', 'given up')], default='queued', max_length=20, verbose_name='status')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next attempt')),
-                ('last_error', models.CharField(blank=True, max_length=255, verbose_name='last error')),
-                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('case', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='answer', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("waiting", "waiting for the next attempt"),
+                            ("not_configured", "Jotform is not configured"),
+                            ("sent", "sent"),
+                            ("given_up", "given up"),
+                        ],
+                        default="queued",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                (
+                    "next_try_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="next attempt"
+                    ),
+                ),
+                (
+                    "last_error",
+                    models.CharField(blank=True, max_length=255, verbose_name="last error"),
+                ),
+                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent at")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "case",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="answer",
+                        to="cases.case",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'answer',
-                'verbose_name_plural': 'answers',
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('status__in', ['sent', 'given_up']), _negated=True), fields=['next_try_at'], name='resultreturn_due')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), ('sent_at__isnull', False), _connector='OR'), name='resultreturn_sent_has_time'), models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'waiting', 'not_configured', 'sent', 'given_up'])), name='resultreturn_status_known')],
+                "verbose_name": "answer",
+                "verbose_name_plural": "answers",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["sent", "given_up"]), _negated=True),
+                        fields=["next_try_at"],
+                        name="resultreturn_due",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "sent"), _negated=True),
+                            ("sent_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="resultreturn_sent_has_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                ["queued", "waiting", "not_configured", "sent", "given_up"],
+                            )
+                        ),
+                        name="resultreturn_status_known",
+                    ),
+                ],
             },
         ),
     ]

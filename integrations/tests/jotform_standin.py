@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,6 +78,7 @@ class JotformStandIn:
         self.files: dict[str, bytes] = {}
         self.files_need_login = False
         self.slow_seconds = 1.0
+        self.rewrite: Callable[[str], str] = str
         self.limit_left = 1000
         self.faults: deque[Misbehaviour] = deque()
         self.lock = threading.RLock()
@@ -147,7 +149,7 @@ class JotformStandIn:
                 old = answers.get(number)
                 answers[number] = {**(old if isinstance(old, dict) else {}), part: value}
             elif number in QUESTIONS:
-                answers[number] = value
+                answers[number] = self.rewrite(value)
 
     def content(self, submission_id: str) -> dict[str, Any]:
         submission = self.submissions[submission_id]

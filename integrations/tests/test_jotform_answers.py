@@ -1,8 +1,9 @@
 """Answers go back to Jotform exactly once, whatever goes wrong. Real HTTP, real PostgreSQL."""
 
+import html
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -145,6 +146,30 @@ def test_a_rejected_case_is_answered_with_the_reason(
     assert answer.status == Status.SENT
     assert jotform.shown(SUBMISSION, "10") == "Imagem <cortada> & escura.\nEnvie outra."
     assert jotform.shown(SUBMISSION, "11") == ""
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        html.escape,
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "<br />"),
+        lambda text: f" {' '.join(text.split())}\n",
+    ],
+)
+def test_what_a_field_does_to_a_text_is_not_taken_for_a_loss(
+    jotform: JotformStandIn, case: Case, approver: Any, rewrite: Callable[[str], str]
+) -> None:
+    jotform.rewrite = rewrite
+    review.reject(case_id=case.pk, reason='"Escura" & cortada.\nEnvie outra.', reviewer=approver)
+
+    assert send(ResultReturn.objects.get(case=case)).status == Status.SENT
+
+
+def test_a_shortened_answer_is_not_sent(jotform: JotformStandIn, answer: ResultReturn) -> None:
+    jotform.rewrite = lambda text: text[:20]
+
+    assert send(answer).status == Status.WAITING
 
 
 def test_several_implants_and_separate_fields(
@@ -320,10 +345,15 @@ def test_the_key_is_never_sent_on_by_a_redirect(
     assert [one.path for one in jotform.requests] == [f"/submission/{SUBMISSION}"]
 
 
+@pytest.mark.parametrize("key", ["a-wrong-key", "a-wrong-key→", "a-wrong-key\nwith a line"])
 def test_a_wrong_key_waits_and_is_not_shown(
-    jotform: JotformStandIn, answer: ResultReturn, settings: Any, caplog: pytest.LogCaptureFixture
+    jotform: JotformStandIn,
+    answer: ResultReturn,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
 ) -> None:
-    settings.JOTFORM_API_KEY = "a-wrong-key-é\nwith a line"
+    settings.JOTFORM_API_KEY = key
 
     send(answer)
 

@@ -86,9 +86,7 @@ def test_the_film_is_fetched_by_the_worker_and_the_case_put_before_the_reviewer(
         assert intake.process(case_id=case_id).status == Case.Status.PENDING
 
 
-def test_the_same_delivery_again_makes_no_second_case_and_is_kept(
-    client: Client, db: None
-) -> None:
+def test_the_same_delivery_again_makes_no_second_case_and_is_kept(client: Client, db: None) -> None:
     first, again = deliver(client, fields()), deliver(client, fields())
     assert first.json() == again.json()
     assert Case.objects.count() == 1

@@ -10,30 +10,60 @@ from pgvector.django import VectorExtension
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('implants', '0001_catalogue'),
+        ("implants", "0001_catalogue"),
     ]
 
     operations = [
         VectorExtension(),
         migrations.CreateModel(
-            name='Embedding',
+            name="Embedding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('encoder', models.CharField(max_length=150)),
-                ('view', models.CharField(default='original', max_length=30)),
-                ('vector', pgvector.django.vector.VectorField(dimensions=512)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('reference_image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='implants.referenceimage')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("encoder", models.CharField(max_length=150)),
+                ("view", models.CharField(default="original", max_length=30)),
+                ("vector", pgvector.django.vector.VectorField(dimensions=512)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "reference_image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="embeddings",
+                        to="implants.referenceimage",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'embedding',
-                'verbose_name_plural': 'embeddings',
-                'indexes': [pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['vector'], m=16, name='embedding_vector_hnsw', opclasses=['vector_cosine_ops']), models.Index(fields=['encoder'], name='embedding_encoder')],
-                'constraints': [models.UniqueConstraint(fields=('reference_image', 'encoder', 'view'), name='embedding_unique_view'), models.CheckConstraint(condition=django.db.models.lookups.GreaterThan(matching.models.VectorNorm('vector'), 0.0), name='embedding_not_zero')],
+                "verbose_name": "embedding",
+                "verbose_name_plural": "embeddings",
+                "indexes": [
+                    pgvector.django.indexes.HnswIndex(
+                        ef_construction=64,
+                        fields=["vector"],
+                        m=16,
+                        name="embedding_vector_hnsw",
+                        opclasses=["vector_cosine_ops"],
+                    ),
+                    models.Index(fields=["encoder"], name="embedding_encoder"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("reference_image", "encoder", "view"), name="embedding_unique_view"
+                    ),
+                    models.CheckConstraint(
+                        condition=django.db.models.lookups.GreaterThan(
+                            matching.models.VectorNorm("vector"), 0.0
+                        ),
+                        name="embedding_not_zero",
+                    ),
+                ],
             },
         ),
     ]

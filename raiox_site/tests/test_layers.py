@@ -43,7 +43,11 @@ def test_no_layer_imports_one_above_it(layer: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["import cases", "from cases.models import Case", "def f():\n    from integrations import fetch"],
+    [
+        "import cases",
+        "from cases.models import Case",
+        "def f():\n    from integrations import fetch",
+    ],
 )
 def test_an_upward_import_would_be_noticed(source: str) -> None:
     assert upward("matching", source)

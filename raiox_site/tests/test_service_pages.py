@@ -108,7 +108,9 @@ def test_the_root_leads_to_the_panel(client: Client) -> None:
 
 
 def test_a_correlation_id_is_taken_over_when_it_is_harmless(client: Client) -> None:
-    assert client.get("/ping", headers={"X-Request-ID": "abcdef-123"})["X-Request-ID"] == "abcdef-123"
+    assert (
+        client.get("/ping", headers={"X-Request-ID": "abcdef-123"})["X-Request-ID"] == "abcdef-123"
+    )
     forged = client.get("/ping", headers={"X-Request-ID": "x y<script>"})["X-Request-ID"]
     assert len(forged) == 32
 

@@ -35,14 +35,23 @@ def start(tmp_path: Path, program: str = "", **variables: str) -> subprocess.Com
 
 
 def test_production_starts_when_everything_is_set(tmp_path: Path) -> None:
-    result = start(tmp_path, "print(settings.STORAGES['default']['OPTIONS']['default_acl'])", **COMPLETE)
+    result = start(
+        tmp_path, "print(settings.STORAGES['default']['OPTIONS']['default_acl'])", **COMPLETE
+    )
     assert (result.returncode, result.stdout.strip()) == (0, "private")
 
 
 def test_production_names_everything_that_is_missing_at_once(tmp_path: Path) -> None:
     result = start(tmp_path, RAIOX_ENV="production")
     assert result.returncode != 0
-    for name in ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "DO_SPACES_KEY", "TOKEN", "ENCODER"):
+    for name in (
+        "SECRET_KEY",
+        "ALLOWED_HOSTS",
+        "DATABASE_URL",
+        "DO_SPACES_KEY",
+        "TOKEN",
+        "ENCODER",
+    ):
         assert name in result.stderr.splitlines()[-1]
 
 
@@ -110,7 +119,9 @@ def test_every_variable_that_is_read_is_listed_in_the_example() -> None:
     )
     read = set(pattern.findall((settings.BASE_DIR / "raiox_site" / "settings.py").read_text()))
     listed = set(
-        re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.M)
+        re.findall(
+            r"^#? ?([A-Z][A-Z0-9_]+)=", (settings.BASE_DIR / ".env.example").read_text(), re.M
+        )
     )
     assert len(read) > 25
     assert read - listed == set()

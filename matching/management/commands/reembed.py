@@ -37,7 +37,9 @@ class Command(BaseCommand):
             )
         )
         failed = [outcome for outcome in outcomes if outcome.error]
-        self.stdout.write(f"{encoder}: {len(outcomes) - len(failed)} embedded, {len(failed)} failed")
+        self.stdout.write(
+            f"{encoder}: {len(outcomes) - len(failed)} embedded, {len(failed)} failed"
+        )
         for outcome in failed:
             self.stdout.write(f"  {outcome.reference}: {outcome.error}")
         if options["prune"]:

@@ -14,7 +14,9 @@ class Command(BaseCommand):
     help = "Create what the demo lacks: 32 implants with phantom films, and three accounts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--show", action="store_true", help="print the accounts, do nothing else")
+        parser.add_argument(
+            "--show", action="store_true", help="print the accounts, do nothing else"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
