@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
@@ -105,8 +105,8 @@ def film(request: HttpRequest, case_id: int, image_id: int) -> HttpResponseBase:
         raise Http404 from missing
 
 
-def _reviewer(request: HttpRequest) -> AbstractBaseUser:
-    return cast(AbstractBaseUser, request.user)
+def _reviewer(request: HttpRequest) -> User:
+    return cast(User, request.user)
 
 
 def _decide(

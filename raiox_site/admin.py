@@ -16,6 +16,8 @@ class RaioxAdminSite(admin.AdminSite):
     site_header = "Raiox AI"
     index_title = _("Overview")
     enable_nav_sidebar = False
+    # "View site" would only lead back to the panel.
+    site_url = None
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {

@@ -10,3 +10,8 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("", include("raiox_site.service_urls")),
 ]
+
+handler400 = "raiox_site.errors.bad_request"
+handler403 = "raiox_site.errors.permission_denied"
+handler404 = "raiox_site.errors.not_found"
+handler500 = "raiox_site.errors.server_error"

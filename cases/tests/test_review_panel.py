@@ -218,9 +218,10 @@ def test_deciding_takes_a_post(client, reviewer, case):
 
 
 def test_a_case_that_does_not_exist_is_not_found(client, reviewer):
-    for name in ("approve", "reject", "retry"):
-        url = reverse(f"admin:cases_case_{name}", args=[987654])
-        assert client.post(url, {"choice": "1:1", "reason": "x"}).status_code == 404
+    for name in ("approve", "reject", "retry", "review"):
+        for number in (987654, 10**30):
+            url = reverse(f"admin:cases_case_{name}", args=[number])
+            assert client.post(url, {"choice": "1:1", "reason": "x"}).status_code == 404
 
 
 def test_a_failed_case_shows_its_reason_and_can_be_tried_again(client, reviewer, implants):

@@ -132,3 +132,25 @@ def test_roles_have_exactly_their_permissions(db: None) -> None:
             for permission in Group.objects.get(name=role).permissions.all()
         }
         assert held == set(names)
+
+
+def test_an_unknown_address_is_404_as_json_outside_the_panel(client: Client, db: None) -> None:
+    answer = client.get("/nothing/here")
+    assert answer.status_code == 404
+    assert answer.json()["detail"]
+
+
+def test_a_file_over_the_limit_is_no_server_error_in_the_panel(
+    client: Client, curator: Any
+) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    client.force_login(curator)
+    large = SimpleUploadedFile("x.jpg", b"x" * (5 * 1024 * 1024 + 1))
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(curator)
+    for sender in (client, strict):
+        answer = sender.post("/admin/implants/implant/add/", {"references-0-file": large})
+        assert answer.status_code == 400
+        assert "5 MB" in answer.content.decode() or "grande" in answer.content.decode()
+        large.seek(0)

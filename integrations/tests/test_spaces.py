@@ -1,0 +1,108 @@
+"""Films on Spaces: moto's S3 server over real HTTP."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+import requests
+from django.test import Client
+from moto.server import ThreadedMotoServer
+
+from cases import intake, retention
+from cases.films import IncomingImage
+from cases.intake import Person
+from cases.models import Case
+from integrations.spaces import SIGNED_URL_SECONDS, spaces_storage
+
+BUCKET = "raiox-images"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, catalogue: list[Any], settings: Any) -> Any:
+    """The configured storage is the bucket; the catalogue's own films stay local."""
+    requests.post(f"{endpoint}/moto-api/reset", timeout=10)
+    storage = spaces_storage(
+        key="key", secret="word", bucket=BUCKET, region="nyc3", endpoint=endpoint
+    )
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="key",
+        aws_secret_access_key="word",
+        region_name="nyc3",
+    )
+    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "nyc3"})
+    return client
+
+
+@pytest.fixture
+def case(bucket: Any, film: Callable[..., bytes]) -> Case:
+    received = intake.receive(
+        source=Case.Source.UPLOAD, images=[IncomingImage(content=film())], person=Person()
+    ).case
+    return intake.process(case_id=received.pk)
+
+
+def keys(bucket: Any) -> list[str]:
+    return [item["Key"] for item in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+def test_a_film_is_stored_privately_and_once(case: Case, bucket: Any) -> None:
+    assert case.status == Case.Status.PENDING
+    (key,) = keys(bucket)
+    assert key == case.images.get().file.name
+    assert key.startswith("uploads/")
+    grants = bucket.get_object_acl(Bucket=BUCKET, Key=key)["Grants"]
+    assert all("URI" not in grant["Grantee"] for grant in grants)
+
+
+def test_people_see_a_signed_link_that_ends(
+    case: Case, client: Client, reader: Any, bearer: Callable[..., dict[str, str]]
+) -> None:
+    path = f"/cases/{case.pk}/films/{case.images.get().pk}"
+    assert client.get(path).status_code == 401
+    answer = client.get(path, headers=bearer(reader))
+    link = answer["Location"]
+    query = parse_qs(urlsplit(link).query)
+    assert answer.status_code == 302
+    assert query["X-Amz-Expires"] == [str(SIGNED_URL_SECONDS)]
+    assert requests.get(link, timeout=10).content.startswith(b"\xff\xd8")
+
+
+def test_erasing_a_case_empties_the_bucket(case: Case, bucket: Any) -> None:
+    retention.erase(case_id=case.pk)
+    assert keys(bucket) == []
+
+
+def test_a_bucket_that_does_not_answer_fails_the_case_with_a_reason(
+    case: Case, bucket: Any, film: Callable[..., bytes], settings: Any
+) -> None:
+    received = intake.receive(
+        source=Case.Source.UPLOAD, images=[IncomingImage(content=film(3))], person=Person()
+    ).case
+    for key in keys(bucket):
+        bucket.delete_object(Bucket=BUCKET, Key=key)
+    failed = intake.process(case_id=received.pk)
+    assert failed.status == Case.Status.FAILED
+    assert failed.failure
+
+
+def test_the_real_bucket_is_addressed_over_https_without_a_public_domain() -> None:
+    options = spaces_storage(key="k", secret="w", bucket=BUCKET, region="nyc3", endpoint="")[
+        "OPTIONS"
+    ]
+    assert options["endpoint_url"] == "https://nyc3.digitaloceanspaces.com"
+    assert options["default_acl"] == "private"
+    assert "custom_domain" not in options

@@ -1,0 +1,29 @@
+"""Pages for what goes wrong: JSON for machines, a page in Portuguese inside the panel."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, _("The request cannot be processed, or is too large."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, _("Your account may not do this."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 404, _("There is nothing at this address."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 500, _("Something went wrong on our side. It has been recorded."))
+
+
+def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    if request.path.startswith("/admin/"):
+        # Without context processors: the database may be what failed.
+        context = {"detail": detail, "status": status}
+        return render(None, "pages/error.html", context, status=status)  # type: ignore[arg-type]
+    return JsonResponse({"detail": detail}, status=status)
