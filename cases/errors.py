@@ -35,6 +35,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _as_api_error(error: Exception) -> APIException | None:
+    if isinstance(error, APIException):
+        return error
     if isinstance(error, RadiographError):
         return _api_error(error.status, str(error))
     if isinstance(error, Case.DoesNotExist):
@@ -42,8 +44,8 @@ def _as_api_error(error: Exception) -> APIException | None:
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return _api_error(code, str(error))
-    # A value that the database cannot hold came from the client: its fault, not ours.
-    if isinstance(error, (SuspiciousOperation, DataError)):
+    # A value that cannot be stored, or nested too deeply to be parsed, came from the client: its fault, not ours.
+    if isinstance(error, (SuspiciousOperation, DataError, RecursionError)):
         return ParseError(_("The request contains a value that cannot be processed."))
     return None
 

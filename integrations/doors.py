@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import ParseError
@@ -60,7 +61,7 @@ class Webhook(OpenDoor):
             raise ParseError(_("Send a JSON object."))
         if "submissionID" in request.data:
             authenticate(request._request)
-            submission = payload.parse_json(request.data)
+            submission = payload.parse_json(request.data, field_map=settings.JOTFORM_FIELDS)
             return accept_submission(submission, fields=dict(request.data))
         body = WebhookSerializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -4,9 +4,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from integrations.uploads import PayloadTooLarge
+
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 400, _("The request cannot be processed, or is too large."))
+    if isinstance(exception, PayloadTooLarge):
+        return _answer(request, 413, str(exception.detail))
+    return _answer(request, 400, _("The request cannot be processed."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -48,6 +48,8 @@ try:
     JOTFORM_FIELDS: dict[str, str] = json.loads(os.environ.get("JOTFORM_FIELDS") or "{}")
 except json.JSONDecodeError as error:
     raise ImproperlyConfigured(f"JOTFORM_FIELDS is not JSON: {error}") from error
+if not isinstance(JOTFORM_FIELDS, dict):
+    raise ImproperlyConfigured("JOTFORM_FIELDS must be a JSON object")
 
 RAIOX_ENCODER = os.environ.get("RAIOX_ENCODER") or ("" if DEPLOYED else "ViT-B-32/random")
 RAIOX_TORCH_THREADS = integer("RAIOX_TORCH_THREADS", 1)

@@ -204,6 +204,7 @@ def test_a_webhook_whose_address_gives_no_film_is_refused_with_a_sentence(
     [
         "{broken",
         "[]",
+        "[" * 100_000,
         '"text"',
         "null",
         "{}",
