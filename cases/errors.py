@@ -44,7 +44,7 @@ def _as_api_error(error: Exception) -> APIException | None:
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return _api_error(code, str(error))
-    # A value that cannot be stored, or nested too deeply to be parsed, came from the client: its fault, not ours.
+    # What cannot be stored, or is nested too deeply to be parsed, is the client's fault.
     if isinstance(error, (SuspiciousOperation, DataError, RecursionError)):
         return ParseError(_("The request contains a value that cannot be processed."))
     return None

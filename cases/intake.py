@@ -100,6 +100,7 @@ def receive(
             else:
                 case = Case.objects.select_for_update().get(pk=known.pk)
             is_used = known is None or _take_films(case, rows)
+            log.info("case %s received by %s", case.pk, source)
             if is_used and case.status == Case.Status.RECEIVED and not run_inline:
                 enqueue(PROCESS_TASK, case.pk)
     except IntegrityError:
@@ -145,6 +146,7 @@ def fail(*, case_id: int, reason: str) -> bool:
         )
         if changed:
             Case.objects.get(pk=case_id).record(CaseEvent.What.FAILED)
+            log.warning("case %s failed: %s", case_id, reason)
     return bool(changed)
 
 
@@ -272,6 +274,7 @@ def _complete(case_id: int, outcomes: Sequence[_Outcome]) -> None:
         case.status, case.failure, case.matched_at = Case.Status.PENDING, "", timezone.now()
         case.save(update_fields=["status", "failure", "matched_at", "updated_at"])
         case.record(CaseEvent.What.MATCHED, films=len(outcomes))
+        log.info("case %s awaits review", case.pk)
         case_matched.send(sender=Case, case=case)
 
 

@@ -19,8 +19,11 @@ def missing_phantoms() -> list[tuple[Implant, int]]:
     due = []
     for facts in demo_catalogue():
         implant = _implant(facts)
-        present = implant.references.filter(provenance=ReferenceImage.Provenance.PHANTOM).count()
-        due += [(implant, seed) for seed in range(present, REFERENCES_PER_IMPLANT)]
+        phantoms = implant.references.filter(provenance=ReferenceImage.Provenance.PHANTOM)
+        notes = set(phantoms.values_list("note", flat=True))
+        due += [
+            (implant, seed) for seed in range(REFERENCES_PER_IMPLANT) if _note(seed) not in notes
+        ]
     return due
 
 
@@ -40,12 +43,16 @@ def _rendered(due: list[tuple[Implant, int]]) -> Iterator[ReferenceImage]:
             sha256=film.sha256,
             modality=ReferenceImage.Modality.PERIAPICAL,
             provenance=ReferenceImage.Provenance.PHANTOM,
-            note=f"phantom, seed {seed}, {REFERENCE_DIFFICULTY}",
+            note=_note(seed),
         )
         reference.file.save("", ContentFile(content), save=False)
         reference.indexed_by_importer = True  # type: ignore[attr-defined]
         reference.save()
         yield reference
+
+
+def _note(seed: int) -> str:
+    return f"phantom, seed {seed}, {REFERENCE_DIFFICULTY}"
 
 
 def _implant(facts: CatalogueFacts) -> Implant:

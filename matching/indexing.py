@@ -16,27 +16,41 @@ from matching.radiograph import Radiograph, RadiographError
 ORIGINAL = "original"
 
 
+class StorageUnavailable(RuntimeError):
+    pass
+
+
 @dataclass(frozen=True)
 class Indexed:
-    """What became of one reference: `error` is empty when its vector is stored."""
+    """What became of one reference: `error` is empty when its vector is stored.
+
+    `may_recover`: the storage did not answer, which says nothing about the film. The
+    reference is left as it was.
+    """
 
     reference: ReferenceImage
     error: str = ""
+    may_recover: bool = False
 
 
 def without_vector(encoder: str) -> QuerySet[ReferenceImage]:
-    """References that have no vector of `encoder` yet."""
-    return ReferenceImage.objects.exclude(
-        pk__in=Embedding.objects.of_encoder(encoder).values("reference_image_id")
-    )
+    """References that have no vector of `encoder` yet, or could not be read when last tried."""
+    usable = Embedding.objects.of_encoder(encoder).filter(reference_image__error="")
+    return ReferenceImage.objects.exclude(pk__in=usable.values("reference_image_id"))
 
 
 def index_reference(*, reference_id: int) -> Indexed | None:
-    """Store the vector of one reference; safe to run twice. None when the row is gone."""
+    """Store the vector of one reference; safe to run twice. None when the row is gone.
+
+    Raises StorageUnavailable when it should be tried again later.
+    """
     reference = ReferenceImage.objects.filter(pk=reference_id).first()
     if reference is None:
         return None
-    return next(index_references([reference]))
+    outcome = next(index_references([reference]))
+    if outcome.may_recover:
+        raise StorageUnavailable(outcome.error)
+    return outcome
 
 
 def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
@@ -48,10 +62,13 @@ def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
     for reference in references:
         try:
             film = _read(reference)
-        except (RadiographError, *STORAGE_ERRORS) as error:
-            reason = str(error)[:255] or type(error).__name__
+        except (RadiographError, FileNotFoundError) as error:
+            reason = _reason(error)
             ReferenceImage.objects.filter(pk=reference.pk).update(error=reason)
             yield Indexed(reference, reason)
+            continue
+        except STORAGE_ERRORS as error:
+            yield Indexed(reference, _reason(error), may_recover=True)
             continue
         batch.append((reference, film))
         if len(batch) == BATCH:
@@ -59,6 +76,10 @@ def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
             batch = []
     if batch:
         yield from _store(batch)
+
+
+def _reason(error: Exception) -> str:
+    return str(error)[:255] or type(error).__name__
 
 
 def _read(reference: ReferenceImage) -> Radiograph:

@@ -63,16 +63,25 @@ def seed(files: Iterable[ReferenceFile]) -> SeedReport:
     """Add the references that the catalogue does not hold yet, with their vectors.
 
     Idempotent: a file is known again by the sha256 of its bytes. Files that are skipped are
-    reported with the reason and change nothing.
+    reported with the reason and change nothing. References that a killed run left without a
+    vector get theirs.
     """
     report = SeedReport()
     list(indexing.index_references(_new_references(files, report)))
+    unfinished = ReferenceImage.objects.filter(embeddings=None, error="")
+    list(indexing.index_references(unfinished.iterator(chunk_size=200)))
     return report
 
 
 def _new_references(files: Iterable[ReferenceFile], report: SeedReport) -> Iterator[ReferenceImage]:
-    known = dict(ReferenceImage.objects.values_list("sha256", "implant__manufacturer"))
+    references = list(ReferenceImage.objects.select_related("implant"))
+    known = {reference.sha256: reference.implant for reference in references}
+    stored = {reference.file.name for reference in references}
     for file in files:
+        # Uploaded by the catalogue staff or added by an earlier run: no need to fetch it.
+        if file.stored_name and file.stored_name in stored:
+            report.unchanged += 1
+            continue
         try:
             reference = _add(file, known, report)
         except (NameNotUnderstood, AmbiguousName, RadiographError, *STORAGE_ERRORS) as error:
@@ -82,7 +91,9 @@ def _new_references(files: Iterable[ReferenceFile], report: SeedReport) -> Itera
             yield reference
 
 
-def _add(file: ReferenceFile, known: dict[str, str], report: SeedReport) -> ReferenceImage | None:
+def _add(
+    file: ReferenceFile, known: dict[str, Implant], report: SeedReport
+) -> ReferenceImage | None:
     named = filenames.parse(file.path, manufacturers=_manufacturers())
     content = file.read()
     sha256 = radiograph.digest(content)
@@ -97,7 +108,7 @@ def _add(file: ReferenceFile, known: dict[str, str], report: SeedReport) -> Refe
     else:
         reference.file.save("", ContentFile(content), save=False)
     _save(reference, film)
-    known[sha256] = implant.manufacturer
+    known[sha256] = implant
     report.added += 1
     return reference
 
@@ -110,14 +121,13 @@ def _save(reference: ReferenceImage, film: Radiograph) -> None:
 
 
 def _explain_duplicate(
-    file: ReferenceFile, named: NamedImplant, manufacturer: str, report: SeedReport
+    file: ReferenceFile, named: NamedImplant, implant: Implant, report: SeedReport
 ) -> None:
-    if filenames.key(manufacturer) == filenames.key(named.manufacturer):
+    same_maker = filenames.key(implant.manufacturer) == filenames.key(named.manufacturer)
+    if same_maker and _is_of_line(implant, named) and _has_diameter(implant, named):
         report.unchanged += 1
     else:
-        report.skipped.append(
-            (file.path, f"the same film already stands for an implant of {manufacturer}")
-        )
+        report.skipped.append((file.path, f"the same film already stands for {implant}"))
 
 
 def _manufacturers() -> list[str]:
@@ -126,14 +136,14 @@ def _manufacturers() -> list[str]:
 
 def _implant(named: NamedImplant, report: SeedReport) -> Implant:
     """The catalogue's implant of that name and diameter, or a new one whose facts are unknown."""
-    wanted = filenames.key(named.name)
     line = [
         implant
         for implant in Implant.objects.filter(manufacturer__iexact=named.manufacturer)
-        if wanted in filenames.name_keys(implant.name)
+        if _is_of_line(implant, named)
     ]
-    fitting = [implant for implant in line if named.diameter_mm in (None, implant.diameter_mm)]
+    fitting = [implant for implant in line if _has_diameter(implant, named)]
     if len(fitting) > 1:
+        wanted = filenames.key(named.name)
         exact = [implant for implant in fitting if filenames.key(implant.name) == wanted]
         fitting = exact if len(exact) == 1 else fitting
     if len(fitting) > 1:
@@ -147,6 +157,17 @@ def _implant(named: NamedImplant, report: SeedReport) -> Implant:
         diameter_mm=named.diameter_mm,
         source="Name of the reference file; every other fact is to be verified.",
     )
+
+
+def _is_of_line(implant: Implant, named: NamedImplant) -> bool:
+    # NOBEL_ACTIVE is Nobel Biocare's line NobelActive.
+    first_word = named.manufacturer.split()[0]
+    wanted = {filenames.key(named.name), filenames.key(first_word + named.name)}
+    return not wanted.isdisjoint(filenames.name_keys(implant.name))
+
+
+def _has_diameter(implant: Implant, named: NamedImplant) -> bool:
+    return named.diameter_mm in (None, implant.diameter_mm)
 
 
 def _reader(name: str) -> Callable[[], bytes]:

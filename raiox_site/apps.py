@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
+from django_q.signals import post_spawn
 
 
 class RaioxAdminConfig(AdminConfig):
@@ -12,7 +13,8 @@ class SiteConfig(AppConfig):
     verbose_name = "Raiox AI"
 
     def ready(self) -> None:
-        from raiox_site import roles, schedules
+        from raiox_site import heartbeat, roles, schedules
 
         post_migrate.connect(roles.grant_permissions, sender=self)
         post_migrate.connect(schedules.register, sender=self)
+        post_spawn.connect(heartbeat.ask_for_one)

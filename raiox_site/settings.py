@@ -324,6 +324,6 @@ LOGGING = {
             for package in ("implants", "matching", "cases", "integrations", "raiox_site")
         },
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        "django-q": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         for outcome in failed:
             self.stdout.write(f"  {outcome.reference}: {outcome.error}")
         if options["prune"]:
+            # A film that cannot be read is not searched with the old vectors either.
             if indexing.without_vector(encoder).filter(error="").exists():
                 raise CommandError("Not pruned: some references have no vector of this encoder.")
             removed, _ = Embedding.objects.exclude(encoder=encoder).delete()

@@ -1,0 +1,356 @@
+import importlib
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django_q.models import OrmQ
+
+from implants.models import Implant, ReferenceImage
+from matching import encoder as encoder_module
+from matching import indexing, radiograph
+from matching.encoder import get_encoder
+from matching.indexing import StorageUnavailable, index_reference, index_references
+from matching.matcher import EncoderMismatch, match
+from matching.models import Embedding
+
+pytestmark = pytest.mark.django_db
+
+# Random weights under another architecture's name: another encoder, as quickly loaded.
+OTHER_ENCODER = "ViT-B-32-quickgelu/random"
+
+
+class FailingStorage(FileSystemStorage):
+    """A local folder that can stop answering, and where something can happen meanwhile."""
+
+    is_down: ClassVar[bool] = False
+    meanwhile: ClassVar[Callable[[], None] | None] = None
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        if FailingStorage.is_down:
+            raise ConnectionError("the bucket does not answer")
+        if FailingStorage.meanwhile:
+            happens, FailingStorage.meanwhile = FailingStorage.meanwhile, None
+            happens()
+        return super()._open(name, mode)
+
+
+@pytest.fixture
+def storage(private_media: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(FailingStorage, "is_down", False)
+    monkeypatch.setattr(FailingStorage, "meanwhile", None)
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": f"{__name__}.FailingStorage",
+            "OPTIONS": {"location": private_media},
+        },
+    }
+    return FailingStorage
+
+
+@pytest.fixture
+def other_encoder(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Switch the process to another encoder; the first one is put back at the end."""
+    monkeypatch.setattr(encoder_module, "_encoder", get_encoder())
+
+    def switch() -> None:
+        settings.RAIOX_ENCODER = OTHER_ENCODER
+
+    return switch
+
+
+def new_reference(content: bytes, **values: Any) -> ReferenceImage:
+    implant, _ = Implant.objects.get_or_create(manufacturer="Straumann", name="BLX")
+    reference = ReferenceImage(implant=implant, **values)
+    reference.file.save("", ContentFile(content), save=False)
+    return reference
+
+
+def saved(content: bytes) -> ReferenceImage:
+    reference = new_reference(content)
+    reference.save()
+    return reference
+
+
+def run_queue() -> int:
+    """Run what is queued, as a worker would, and tell how many tasks there were."""
+    queued = list(OrmQ.objects.all())
+    for row in queued:
+        task = row.task()
+        module, _dot, name = task["func"].rpartition(".")
+        getattr(importlib.import_module(module), name)(*task["args"], **task["kwargs"])
+        row.delete()
+    return len(queued)
+
+
+def test_a_saved_reference_queues_one_task_that_gives_it_a_vector_and_a_small_picture(
+    film: Callable[..., bytes],
+) -> None:
+    reference = saved(film(seed=1))
+    (row,) = OrmQ.objects.all()
+    assert row.task()["args"] == (reference.pk,)
+    assert run_queue() == 1
+    (embedding,) = Embedding.objects.all()
+    assert (embedding.reference_image, embedding.view) == (reference, "original")
+    assert embedding.encoder == get_encoder().id
+    expected = get_encoder().encode([radiograph.load(film(seed=1)).image])[0]
+    assert np.abs(np.asarray(embedding.vector) - expected).max() < 1e-6
+    reference.refresh_from_db()
+    assert reference.error == ""
+    with reference.thumbnail.open("rb") as small:
+        assert radiograph.load(small.read()).image.size == (120, 200)
+
+
+def test_a_rollback_leaves_neither_reference_nor_task(film: Callable[..., bytes]) -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        saved(film(seed=1))
+        # Written at once, not on commit: a crash between the two could lose it.
+        assert OrmQ.objects.count() == 1
+        raise ZeroDivisionError
+    assert not ReferenceImage.objects.exists()
+    assert not OrmQ.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_sees_the_task_before_the_reference(film: Callable[..., bytes]) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        seen.append((ReferenceImage.objects.count(), OrmQ.objects.count()))
+        connection.close()
+
+    def look_from_another_connection() -> None:
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+
+    with transaction.atomic():
+        saved(film(seed=1))
+        look_from_another_connection()
+    look_from_another_connection()
+    assert seen == [(0, 0), (1, 1)]
+
+
+def test_saving_a_reference_that_has_its_vector_queues_nothing(
+    film: Callable[..., bytes],
+) -> None:
+    reference = saved(film(seed=1))
+    run_queue()
+    reference.note = "checked"
+    reference.save()
+    assert not OrmQ.objects.exists()
+
+
+def test_an_importer_that_indexes_itself_queues_nothing(film: Callable[..., bytes]) -> None:
+    reference = new_reference(film(seed=1))
+    reference.indexed_by_importer = True  # type: ignore[attr-defined]
+    reference.save()
+    assert not OrmQ.objects.exists()
+
+
+def test_running_the_task_twice_makes_one_vector(film: Callable[..., bytes]) -> None:
+    reference = saved(film(seed=1))
+    for _ in range(2):
+        outcome = index_reference(reference_id=reference.pk)
+        assert outcome is not None
+        assert outcome.error == ""
+    assert Embedding.objects.count() == 1
+    reference.refresh_from_db()
+    folder = Path(reference.thumbnail.path).parent
+    assert [path.name for path in folder.iterdir()] == [Path(reference.thumbnail.path).name]
+
+
+def test_running_the_task_again_mends_a_wrong_vector(film: Callable[..., bytes]) -> None:
+    reference = saved(film(seed=1))
+    index_reference(reference_id=reference.pk)
+    right = Embedding.objects.get().vector
+    Embedding.objects.update(vector=[1.0] * 512)
+    index_reference(reference_id=reference.pk)
+    assert np.allclose(Embedding.objects.get().vector, right, atol=1e-6)
+
+
+def test_a_reference_that_was_deleted_meanwhile_is_no_error() -> None:
+    assert index_reference(reference_id=10**9) is None
+    assert not Embedding.objects.exists()
+
+
+@pytest.mark.parametrize("content", [b"not a film", b"\xff\xd8\xff\xe0\0\x10JFIF"])
+def test_a_file_that_cannot_be_read_marks_its_reference_with_the_reason(content: bytes) -> None:
+    reference = saved(content)
+    assert run_queue() == 1
+    reference.refresh_from_db()
+    assert reference.error.endswith(".")
+    assert not reference.thumbnail
+    assert not Embedding.objects.exists()
+
+
+def test_a_file_that_is_gone_marks_its_reference(film: Callable[..., bytes]) -> None:
+    reference = saved(film(seed=1))
+    reference.file.storage.delete(str(reference.file.name))
+    run_queue()
+    reference.refresh_from_db()
+    assert 0 < len(reference.error) <= 255
+
+
+def test_the_mark_goes_when_the_film_can_be_read_again(film: Callable[..., bytes]) -> None:
+    reference = saved(film(seed=1))
+    path = Path(reference.file.path)
+    path.write_bytes(b"damaged")
+    run_queue()
+    path.write_bytes(film(seed=1))
+    call_command("reembed", quiet=True, stdout=io.StringIO())
+    reference.refresh_from_db()
+    assert reference.error == ""
+    assert Embedding.objects.count() == 1
+
+
+def test_one_damaged_film_does_not_stop_the_others(film: Callable[..., bytes]) -> None:
+    references = [saved(film(seed=n, size=(90 + n, 120))) for n in range(10)]
+    Path(references[4].file.path).write_bytes(b"damaged")
+    outcomes = list(index_references(references))
+    assert len(outcomes) == 10
+    assert [o.reference for o in outcomes if o.error] == [references[4]]
+    assert set(Embedding.objects.values_list("reference_image", flat=True)) == {
+        reference.pk for reference in references if reference != references[4]
+    }
+
+
+def test_every_vector_of_a_batch_belongs_to_its_own_film(film: Callable[..., bytes]) -> None:
+    references = [saved(film(seed=n, size=(90 + 9 * n, 120))) for n in range(9)]
+    list(index_references(references))
+    for reference in references:
+        with reference.file.open("rb") as file:
+            own = get_encoder().encode([radiograph.load(file.read()).image])[0]
+        assert np.abs(np.asarray(reference.embeddings.get().vector) - own).max() < 1e-5
+
+
+def test_a_storage_that_does_not_answer_says_nothing_about_the_film(
+    storage: Any, film: Callable[..., bytes]
+) -> None:
+    reference = saved(film(seed=1))
+    storage.is_down = True
+    # The queue tries a task that raised again later.
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        index_reference(reference_id=reference.pk)
+    reference.refresh_from_db()
+    assert reference.error == ""
+    storage.is_down = False
+    index_reference(reference_id=reference.pk)
+    assert Embedding.objects.count() == 1
+
+
+def reembed(*options: str) -> str:
+    output = io.StringIO()
+    call_command("reembed", *options, quiet=True, stdout=output)
+    return output.getvalue()
+
+
+def vectors_by_encoder() -> dict[str, int]:
+    rows = Embedding.objects.values_list("encoder", flat=True)
+    return {name: list(rows).count(name) for name in set(rows)}
+
+
+def test_reembed_fills_a_new_encoder_beside_the_old_one_and_prunes_when_told(
+    catalogue: list[Implant], film: Callable[..., bytes], other_encoder: Callable[[], None]
+) -> None:
+    old = get_encoder().id
+    query = radiograph.load(film(seed=5))
+    before = match(query)
+    other_encoder()
+    new = get_encoder().id
+    assert new != old
+    with pytest.raises(EncoderMismatch):
+        match(query)
+
+    assert reembed().splitlines() == [f"{new}: 8 embedded, 0 failed"]
+    assert vectors_by_encoder() == {old: 8, new: 8}
+    assert {candidate.encoder for candidate in match(query)} == {new}
+
+    # Back and forth at no cost, until the old vectors are given up.
+    assert reembed("--prune").splitlines() == [
+        f"{new}: 0 embedded, 0 failed",
+        "8 vectors of other encoders removed",
+    ]
+    assert vectors_by_encoder() == {new: 8}
+    assert {candidate.encoder for candidate in before} == {old}
+
+
+def test_reembed_does_only_what_is_missing_unless_told_to_do_all(
+    catalogue: list[Implant],
+) -> None:
+    name = get_encoder().id
+    removed, *_others = Embedding.objects.all()
+    removed.delete()
+    assert reembed() == f"{name}: 1 embedded, 0 failed\n"
+    wrong = Embedding.objects.exclude(reference_image=removed.reference_image_id)
+    wrong.update(vector=[1.0] * 512)
+    assert reembed() == f"{name}: 0 embedded, 0 failed\n"
+    assert reembed("--all") == f"{name}: 8 embedded, 0 failed\n"
+    assert not [row for row in Embedding.objects.all() if np.allclose(row.vector, 1.0)]
+    assert Embedding.objects.count() == 8
+
+
+def test_nothing_is_pruned_while_a_reference_lacks_its_new_vector(
+    storage: Any,
+    catalogue: list[Implant],
+    film: Callable[..., bytes],
+    other_encoder: Callable[[], None],
+) -> None:
+    def upload() -> None:
+        saved(film(seed=300, size=(130, 170)))
+
+    old = get_encoder().id
+    other_encoder()
+    # Somebody adds a film while the command runs.
+    storage.meanwhile = upload
+    with pytest.raises(CommandError, match="Not pruned"):
+        reembed("--prune")
+    assert vectors_by_encoder() == {old: 8, get_encoder().id: 8}
+    reembed("--prune")
+    assert vectors_by_encoder() == {get_encoder().id: 9}
+
+
+def test_an_outage_of_the_storage_costs_neither_vectors_nor_references(
+    storage: Any,
+    catalogue: list[Implant],
+    film: Callable[..., bytes],
+    other_encoder: Callable[[], None],
+    settings: Any,
+) -> None:
+    first = settings.RAIOX_ENCODER
+    query = radiograph.load(film(seed=5))
+    old = get_encoder().id
+    other_encoder()
+    storage.is_down = True
+    with pytest.raises(CommandError, match="Not pruned"):
+        reembed("--prune")
+    assert vectors_by_encoder() == {old: 8}
+    assert not ReferenceImage.objects.exclude(error="").exists()
+    settings.RAIOX_ENCODER = first
+    assert len(match(query)) == 3
+
+
+def test_reembed_names_the_films_that_failed(catalogue: list[Implant]) -> None:
+    reference = ReferenceImage.objects.select_related("implant").earliest("pk")
+    Path(reference.file.path).write_bytes(b"damaged")
+    lines = reembed("--all").splitlines()
+    assert lines[0].endswith(": 7 embedded, 1 failed")
+    assert lines[1].startswith(f"  {reference}: ")
+    assert list(indexing.without_vector(get_encoder().id)) == [reference]
+
+
+def test_reembed_with_an_encoder_that_cannot_be_loaded_changes_nothing(
+    catalogue: list[Implant], other_encoder: Callable[[], None], settings: Any
+) -> None:
+    settings.RAIOX_ENCODER = "ViT-B-32/absent.pt"
+    with pytest.raises(CommandError, match=r"absent\.pt"):
+        reembed("--prune")
+    assert Embedding.objects.count() == 8
