@@ -1,7 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
-from django_q.signals import post_spawn
 
 
 class RaioxAdminConfig(AdminConfig):
@@ -13,6 +12,8 @@ class SiteConfig(AppConfig):
     verbose_name = "Raiox AI"
 
     def ready(self) -> None:
+        from django_q.signals import post_spawn
+
         from raiox_site import heartbeat, roles, schedules
 
         post_migrate.connect(roles.grant_permissions, sender=self)

@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from matching.queue import enqueue
+from raiox_site.models import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,8 @@ def ask_for_one(**kwargs: Any) -> None:
 
 
 def beat() -> None:
-    from raiox_site.models import Heartbeat
-
     Heartbeat.objects.update_or_create(name=WORKER, defaults={"at": timezone.now()})
 
 
 def last() -> datetime | None:
-    from raiox_site.models import Heartbeat
-
     return Heartbeat.objects.filter(name=WORKER).values_list("at", flat=True).first()
