@@ -1,6 +1,7 @@
 """The reviewers' queue. A case is decided on its own page (`cases.panel`), never in a form."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.db.models.expressions import Combinable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timesince import timesince
@@ -73,6 +75,12 @@ def chosen_status(request: HttpRequest) -> str:
 class CaseChangeList(ChangeList):
     def url_for_result(self, result: Any) -> str:
         return reverse("admin:cases_case_review", args=[result.pk])
+
+
+def _waiting_time(since: datetime) -> str:
+    if timezone.now() - since < timedelta(minutes=1):
+        return gettext("just now")
+    return gettext("%(time)s ago") % {"time": timesince(since, depth=1).replace("\xa0", " ")}
 
 
 @admin.register(Case)
@@ -178,8 +186,7 @@ class CaseAdmin(admin.ModelAdmin):
             '<time datetime="{}" title="{}">{}</time>',
             case.created_at.isoformat(),
             date_format(localtime(case.created_at), "SHORT_DATETIME_FORMAT"),
-            gettext("%(time)s ago")
-            % {"time": timesince(case.created_at, depth=1).replace("\xa0", " ")},
+            _waiting_time(case.created_at),
         )
 
     @admin.display(description=_("status"), ordering="status")

@@ -46,7 +46,7 @@ find_python() {
 }
 
 requirements_hash() {
-    "$1" - requirements.txt requirements-dev.txt <<'PY'
+    "$1" - requirements.txt requirements-dev.txt deploy/constraints.txt <<'PY'
 import hashlib, pathlib, sys
 content = b"".join(pathlib.Path(name).read_bytes() for name in sys.argv[1:])
 print(hashlib.sha256(content + sys.version.encode()).hexdigest())

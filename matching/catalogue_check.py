@@ -1,5 +1,6 @@
 """Is the catalogue fit to be searched?"""
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -122,7 +123,8 @@ def _distances(encoder: str) -> list[str]:
 
 def _stale_vectors(encoder: str, sample: int) -> list[str]:
     ids = list(Embedding.objects.of_encoder(encoder).order_by("pk").values_list("pk", flat=True))
-    chosen = ids[:: max(1, len(ids) // sample)] if sample else []
+    step = max(1, math.ceil(len(ids) / sample)) if sample else 1
+    chosen = ids[::step] if sample else []
     rows = Embedding.objects.filter(pk__in=chosen).select_related("reference_image")
     return [problem for row in rows if (problem := _stale(row))]
 

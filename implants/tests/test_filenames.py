@@ -74,7 +74,9 @@ def test_the_catalogue_s_own_spelling_goes_before_an_alias() -> None:
 def test_a_file_may_repeat_its_manufacturer_inside_the_manufacturer_s_folder() -> None:
     expected = NamedImplant("Straumann", "BLX", Decimal("4.5"))
     assert parse("straumann/STRAUMANN_BLX_4.5mm_11.jpg") == expected
-    assert parse("nobel_biocare/NOBEL_ACTIVE_01.jpg") == NamedImplant("Nobel Biocare", "Active", None)
+    assert parse("nobel_biocare/NOBEL_ACTIVE_01.jpg") == NamedImplant(
+        "Nobel Biocare", "Active", None
+    )
 
 
 def test_a_full_name_counts_more_than_a_folder_that_is_no_manufacturer() -> None:

@@ -164,9 +164,7 @@ def test_a_filter_value_that_cannot_be_is_the_sender_s_mistake(
     assert list(response.json()) == [query.split("=")[0]]
 
 
-def test_an_inactive_implant_is_nowhere_to_be_seen(
-    client: Client, implants: list[Implant]
-) -> None:
+def test_an_inactive_implant_is_nowhere_to_be_seen(client: Client, implants: list[Implant]) -> None:
     Implant.objects.filter(pk=implants[2].pk).update(is_active=False)
     response = client.get("/implants")
     assert "BLX" not in [row["name"] for row in response.json()]
@@ -175,9 +173,7 @@ def test_an_inactive_implant_is_nowhere_to_be_seen(
 
 
 @pytest.mark.parametrize("end", ["", "/"])
-def test_one_implant_is_given_by_its_id(
-    client: Client, implants: list[Implant], end: str
-) -> None:
+def test_one_implant_is_given_by_its_id(client: Client, implants: list[Implant], end: str) -> None:
     response = client.get(f"/implants/{implants[1].pk}{end}")
     assert response.status_code == 200
     assert response.json()["name"] == "NobelActive"

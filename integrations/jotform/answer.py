@@ -27,6 +27,12 @@ def fields(case: Case, submission: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def needs_form() -> bool:
+    """Whether some role is mapped by a field's unique name, whose number the form knows."""
+    roles = [role for role in settings.JOTFORM_FIELDS if role.startswith("answer")]
+    return not all(str(settings.JOTFORM_FIELDS[role]).strip().isdecimal() for role in roles)
+
+
 def not_shown(expected: Mapping[str, str], submission: Mapping[str, Any]) -> list[str]:
     """The question numbers whose answer in the submission is not the expected text."""
     questions = _questions(submission)

@@ -141,7 +141,7 @@ def _attempt(row: ResultReturn) -> None:
         return
     row.attempts += 1
     try:
-        _deliver(row.case)
+        _deliver(row.case, may_be_there=_was_tried_before(row))
     except JotformError as error:
         log.warning("answer %s was not delivered: %s", row.pk, error)
         _put_off(row, error)
@@ -149,14 +149,20 @@ def _attempt(row: ResultReturn) -> None:
         _mark_sent(row)
 
 
-def _deliver(case: Case) -> None:
-    """Write the answer unless Jotform shows it already (an earlier attempt may have got that
-    far), then make sure that it shows. Raises JotformError."""
+def _was_tried_before(row: ResultReturn) -> bool:
+    queued = row.case.events.filter(what=CaseEvent.What.ANSWER_QUEUED)
+    return row.attempts > 1 or queued.count() > 1
+
+
+def _deliver(case: Case, *, may_be_there: bool) -> None:
+    """Write the answer, unless an earlier attempt got that far and Jotform shows it already;
+    then make sure that it shows. Raises JotformError."""
     client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
     submission_id = str(case.jotform_submission_id)
-    submission = client.read_submission(submission_id)
+    must_look = may_be_there or answer.needs_form()
+    submission = client.read_submission(submission_id) if must_look else {}
     fields = answer.fields(case, submission)
-    if not answer.not_shown(fields, submission):
+    if must_look and not answer.not_shown(fields, submission):
         return
     client.edit_submission(submission_id, fields)
     # Numbers that the form does not have are dropped in silence, with status 200.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from matching import encoder as encoder_module
 from matching.encoder import (
@@ -234,13 +234,15 @@ def test_weights_trained_with_quick_gelu_are_used_with_quick_gelu(
 
 
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="weights/absent.pt") as refusal:
+    with pytest.raises(EncoderError, match=r"weights/absent\.pt") as refusal:
         fresh("weights/absent.pt", tmp_path).encode([picture()])
     assert f"RAIOX_ENCODER={ARCHITECTURE}/weights/absent.pt" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"this is no checkpoint", b"\x80", b"PK\x03\x04"], ids=["0", "text", "1", "zip"]
+    "content",
+    [b"", b"this is no checkpoint", b"\x80", b"PK\x03\x04"],
+    ids=["0", "text", "1", "zip"],
 )
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.pt").write_bytes(content)

@@ -84,7 +84,7 @@ def run_queue() -> int:
     """Run what is queued, as a worker would, and tell how many tasks there were."""
     queued = list(OrmQ.objects.all())
     for row in queued:
-        task = row.task()
+        task = row.task
         module, _dot, name = task["func"].rpartition(".")
         getattr(importlib.import_module(module), name)(*task["args"], **task["kwargs"])
         row.delete()
@@ -96,7 +96,7 @@ def test_a_saved_reference_queues_one_task_that_gives_it_a_vector_and_a_small_pi
 ) -> None:
     reference = saved(film(seed=1))
     (row,) = OrmQ.objects.all()
-    assert row.task()["args"] == (reference.pk,)
+    assert row.task["args"] == (reference.pk,)
     assert run_queue() == 1
     (embedding,) = Embedding.objects.all()
     assert (embedding.reference_image, embedding.view) == (reference, "original")

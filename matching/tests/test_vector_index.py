@@ -90,9 +90,7 @@ def exact_top(references: Array, query: Array) -> list[int]:
 @pytest.mark.django_db
 def test_the_index_is_built_for_the_cosine() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_vector_hnsw'"
-        )
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_vector_hnsw'")
         (definition,) = cursor.fetchone()
     assert "USING hnsw (vector vector_cosine_ops)" in definition
     assert "m='16'" in definition
@@ -122,9 +120,7 @@ def test_the_search_settings_hold_after_a_vector_query() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("limit", [CANDIDATES, WINDOW])
-def test_the_matcher_s_own_query_uses_the_index(
-    indexed: tuple[Array, Array], limit: int
-) -> None:
+def test_the_matcher_s_own_query_uses_the_index(indexed: tuple[Array, Array], limit: int) -> None:
     without_sequential_scans()
     query = indexed[1][0].tolist()
     plan = Embedding.objects.nearest(query, encoder=ENCODER, limit=limit).explain()
@@ -148,9 +144,8 @@ def test_ordering_by_another_distance_would_not_use_the_index(
 def test_the_index_finds_what_an_exact_search_finds(indexed: tuple[Array, Array]) -> None:
     references, queries = indexed
     without_sequential_scans()
-    places = dict(
-        zip(Embedding.objects.order_by("pk").values_list("pk", flat=True), range(VECTORS))
-    )
+    keys = Embedding.objects.order_by("pk").values_list("pk", flat=True)
+    places = {key: place for place, key in enumerate(keys)}
     hits = 0
     for query in queries:
         rows = Embedding.objects.nearest(query.tolist(), encoder=ENCODER, limit=WINDOW)

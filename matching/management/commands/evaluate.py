@@ -40,13 +40,13 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({**asdict(result), "difficulty": options["phantoms"]}))
             return
-        chance = 1 / len(implants)
+        chance, chance_of_3 = 1 / len(implants), min(1.0, 3 / len(implants))
         self.stdout.write(
             f"encoder {result.encoder}\n"
             f"{result.queries} phantoms ({options['phantoms']}) of {len(implants)} implants, "
             "seeds the references do not have\n"
             f"top 1 {result.top1:.1%}   top 3 {result.top3:.1%}   top 5 {result.top5:.1%}   "
-            f"mean reciprocal rank {result.mrr:.3f}   (chance: {chance:.1%} / {3 * chance:.1%})"
+            f"mean reciprocal rank {result.mrr:.3f}   (chance: {chance:.1%} / {chance_of_3:.1%})"
         )
         if get_encoder().is_random:
             self.stdout.write("Random weights: these films are told apart without any training.")
