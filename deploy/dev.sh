@@ -3,7 +3,7 @@
 #
 #   run    start the whole system on this machine (PORT, HOST, RAIOX_WEB_PROCESSES)
 #   test   the test suite on the embedded PostgreSQL, with coverage; arguments go to pytest
-#   lint   ruff, mypy, makemigrations --check
+#   lint   ruff, mypy, makemigrations --check, the API description
 #   stop   end what `run` started, or left behind
 #   venv   only create and fill the virtual environment
 #
@@ -111,6 +111,8 @@ prepare_environment() {
     [ -z "${DATABASE_URL:-}${DATABASE_URL_FILE:-}${DB_HOST:-}" ] || embedded=false
     export PYTHONUNBUFFERED=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     export MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
+    # glibc otherwise keeps an arena of freed memory for every thread.
+    export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
     # Apple's libraries otherwise end a forked Python that has used threads.
     [ "$(uname -s)" != Darwin ] || export OBJC_DISABLE_INITIALIZE_FORK_SAFETY=YES
 }
@@ -337,6 +339,8 @@ lint() {
     # shellcheck disable=SC2086
     "$python" -m mypy --config-file deploy/mypy.ini $packages || failed="$failed mypy"
     "$python" manage.py makemigrations --check --dry-run || failed="$failed makemigrations"
+    "$python" manage.py spectacular --fail-on-warn --validate --file /dev/null ||
+        failed="$failed openapi"
     [ -z "$failed" ] || fail "Failed:$failed"
 }
 

@@ -3,12 +3,13 @@
 import hashlib
 import io
 import struct
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 from django.conf import settings
 from django.utils.translation import gettext as _
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageStat, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MIN_SIDE = 32
@@ -16,6 +17,11 @@ MIN_SIDE = 32
 # none, and padded to a square it would cost memory with the square of its length.
 MAX_ASPECT = 8
 CLEAN_COPY_QUALITY = 95
+# Rows of a film with more than 8 bits that are rescaled at a time.
+STRIP = 512
+# A film of the permitted size takes some 200 MB while it is decoded: two at a time keep the
+# memory of a process with many request threads bounded.
+_decoding = threading.BoundedSemaphore(2)
 
 # What each EXIF orientation asks for, so that the film stands upright.
 TURNS = {
@@ -109,7 +115,7 @@ def load(data: bytes) -> Radiograph:
     pixel is decoded.
     """
     check_size(len(data))
-    with _open(data) as image:
+    with _decoding, _open(data) as image:
         _check_dimensions(*image.size)
         try:
             image.load()
@@ -184,17 +190,25 @@ def _greyscale(image: Image.Image) -> Image.Image:
 
 def _rescaled(image: Image.Image) -> Image.Image:
     """More than 8 bits: spread the range that is really used over 0…255, never clip it."""
-    values = np.asarray(image, dtype=np.float32)
-    low, high = float(values.min()), float(values.max())
-    if high <= low:
-        return Image.new("L", image.size, 0)
-    return Image.fromarray(((values - low) * (255.0 / (high - low))).round().astype(np.uint8))
+    low, high = _range(image)
+    scale = 255.0 / (high - low) if high > low else 0.0
+    grey = Image.new("L", image.size)
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        values = (np.asarray(strip, dtype=np.float32) - low) * scale
+        grey.paste(Image.fromarray(values.round().astype(np.uint8)), (0, top))
+    return grey
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    values = np.asarray(image)
+    return float(values.min()), float(values.max())
 
 
 def _on_mean_grey(image: Image.Image) -> Image.Image:
     """Transparent parts take the mean grey of the visible ones: no edge is invented."""
-    grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.float32)
-    alpha = np.asarray(image.getchannel("A"), dtype=np.float32) / 255.0
-    weight = float(alpha.sum())
-    mean = float((grey * alpha).sum() / weight) if weight else 0.0
-    return Image.fromarray((grey * alpha + mean * (1.0 - alpha)).round().astype(np.uint8))
+    grey, alpha = image.convert("RGB").convert("L"), image.getchannel("A")
+    is_visible = alpha.point([0] * 128 + [255] * 128)
+    counted = ImageStat.Stat(grey, mask=is_visible)
+    mean = round(counted.mean[0]) if counted.count[0] else 0
+    return Image.composite(grey, Image.new("L", image.size, mean), alpha)

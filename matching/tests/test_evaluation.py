@@ -91,7 +91,7 @@ def test_a_second_run_of_the_demo_finds_nothing_to_do(rendered: list[Implant]) -
     assert Implant.objects.count() == 2
 
 
-@pytest.mark.parametrize("place", [0, 2, 3])
+@pytest.mark.parametrize("place", [0, 3])
 def test_a_phantom_that_was_deleted_is_rendered_again(rendered: list[Implant], place: int) -> None:
     lost = rendered[1].references.all()[place]
     sha256 = lost.sha256
@@ -152,21 +152,16 @@ def test_the_command_prints_the_encoder_and_the_numbers_and_claims_nothing(
     number = r"\d+\.\d%"
     assert re.fullmatch(
         rf"top 1 {number}   top 3 100\.0%   top 5 100\.0%   mean reciprocal rank [01]\.\d\d\d   "
-        r"\(chance: 50\.0% / .*\)",
+        # Three of two implants are all of them, and not 150 %.
+        r"\(chance: 50\.0% / 100\.0%\)",
         third,
     )
     assert any("Random weights" in line for line in rest)
     assert "Phantoms are not patients" in rest[-1]
 
 
-def test_the_chance_of_three_of_few_implants_is_not_more_than_certain(
-    rendered: list[Implant],
-) -> None:
-    assert "(chance: 50.0% / 100.0%)" in evaluated()
-
-
-@pytest.mark.parametrize("difficulty", sorted(DIFFICULTIES))
-def test_the_numbers_are_also_given_as_json(rendered: list[Implant], difficulty: str) -> None:
+def test_the_numbers_are_also_given_as_json(rendered: list[Implant]) -> None:
+    difficulty = max(DIFFICULTIES)
     result = json.loads(evaluated(phantoms=difficulty, json=True))
     assert result["encoder"] == get_encoder().id
     assert (result["queries"], result["difficulty"]) == (2, difficulty)
