@@ -14,6 +14,18 @@ def private_image_response(file: FieldFile) -> HttpResponseBase:
     short-lived address of the bucket. Who may see it is the caller's question."""
     if not isinstance(file.storage, FileSystemStorage):
         return HttpResponseRedirect(file.storage.url(str(file.name)))
-    response = FileResponse(file.open("rb"), content_type="image/jpeg")
+    content = file.open("rb")
+    start = content.read(12)
+    content.seek(0)
+    response = FileResponse(content, content_type=image_type(start))
     response["Cache-Control"] = "private, max-age=300"
     return response
+
+
+def image_type(start: bytes) -> str:
+    """The media type of a JPEG, PNG or WebP image by its first 12 bytes."""
+    if start.startswith(b"\x89PNG"):
+        return "image/png"
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "image/webp"
+    return "image/jpeg"

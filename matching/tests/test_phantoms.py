@@ -122,7 +122,7 @@ def test_decimal_and_float_are_the_same_fact() -> None:
 
 
 def test_an_unknown_difficulty_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="impossible.*easy"):
+    with pytest.raises(ValueError, match=r"impossible.*easy"):
         render_phantom(Facts(), seed=1, difficulty="impossible")
 
 
@@ -183,7 +183,7 @@ def test_the_silhouette_has_the_stated_diameter_and_length() -> None:
 
 
 def test_a_smooth_rod_is_as_thick_along_the_ray_as_it_is_wide() -> None:
-    shape, x, z, thickness = metal(SMOOTH)
+    _shape, x, z, thickness = metal(SMOOTH)
     assert thickness[np.abs(z - 6).argmin(), np.abs(x).argmin()] == pytest.approx(4.0, abs=0.01)
     off_axis = thickness[np.abs(z - 6).argmin(), np.abs(x - 1.2).argmin()]
     assert off_axis == pytest.approx(2 * np.sqrt(4 - 1.44), abs=0.05)
