@@ -1,12 +1,14 @@
 """The one place that turns our errors into HTTP answers."""
 
+import math
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
+from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Throttled
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -35,12 +37,20 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _as_api_error(error: Exception) -> APIException | None:
+    if isinstance(error, Throttled):
+        error.detail = ErrorDetail(
+            _("Too many requests. Try again in %(seconds)d seconds.")
+            % {"seconds": math.ceil(error.wait or 60)}
+        )
+    # DRF's parsers pass the English words of what they stumbled over on.
+    if isinstance(error, ParseError) and error.__context__ is not None:
+        return ParseError(_("The request body cannot be read."))
     if isinstance(error, APIException):
         return error
     if isinstance(error, RadiographError):
         return _api_error(error.status, str(error))
-    if isinstance(error, Case.DoesNotExist):
-        return _api_error(status.HTTP_404_NOT_FOUND, _("There is no such case."))
+    if isinstance(error, (Case.DoesNotExist, Http404)):
+        return _api_error(status.HTTP_404_NOT_FOUND, _("There is nothing at this address."))
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return _api_error(code, str(error))

@@ -249,7 +249,7 @@ def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
     if any(outcome.candidates for outcome in outcomes):
         _complete(case.pk, [outcome for outcome in outcomes if outcome.candidates])
     else:
-        fail(case_id=case.pk, reason=next((o.error for o in outcomes), _no_film()))
+        fail(case_id=case.pk, reason=next((o.error for o in outcomes), case.failure or _no_film()))
 
 
 def _match_image(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> _Outcome:

@@ -39,7 +39,7 @@ def approve(*, case_id: int, choices: Sequence[Choice], reviewer: User) -> Case:
     does not await review, Case.DoesNotExist.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=Case.Status.PENDING)
+        case = _locked(case_id, expected=(Case.Status.PENDING,))
         if not choices:
             raise ReviewError(_("Choose at least one implant."))
         implants = _implants(choices)
@@ -53,12 +53,13 @@ def approve(*, case_id: int, choices: Sequence[Choice], reviewer: User) -> Case:
 
 
 def reject(*, case_id: int, reason: str, reviewer: User) -> Case:
-    """pending → rejected; the reason reaches the dentist.
+    """pending | failed → rejected; the reason reaches the dentist.
 
+    A case whose film can never be read would otherwise leave the dentist without an answer.
     Raises ReviewError without a reason, StateConflict, Case.DoesNotExist.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=Case.Status.PENDING)
+        case = _locked(case_id, expected=(Case.Status.PENDING, Case.Status.FAILED))
         if not reason.strip():
             raise ReviewError(_("Say why the case is rejected."))
         case.decision_reason = reason.strip()
@@ -71,7 +72,7 @@ def reject(*, case_id: int, reason: str, reviewer: User) -> Case:
 def retry(*, case_id: int, by: User) -> Case:
     """failed → received, and queued again. Raises StateConflict, Case.DoesNotExist."""
     with transaction.atomic():
-        case = _locked(case_id, expected=Case.Status.FAILED)
+        case = _locked(case_id, expected=(Case.Status.FAILED,))
         case.requeue()
         case.record(CaseEvent.What.RETRIED, actor=by)
         enqueue(PROCESS_TASK, case.pk)
@@ -91,12 +92,12 @@ def announce_again(*, case_id: int) -> Case:
     return case
 
 
-def _locked(case_id: int, *, expected: Case.Status) -> Case:
+def _locked(case_id: int, *, expected: Sequence[Case.Status]) -> Case:
     case = Case.objects.select_for_update().get(pk=case_id)
-    if case.status != expected:
+    if case.status not in expected:
         raise StateConflict(
             _("The case is “%(status)s”; this is only possible while it is “%(expected)s”.")
-            % {"status": case.get_status_display(), "expected": expected.label}
+            % {"status": case.get_status_display(), "expected": expected[0].label}
         )
     return case
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -92,11 +93,14 @@ class ApproveSerializer(serializers.Serializer[dict[str, Any]]):
         child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
         allow_empty=False,
         max_length=20,
+        error_messages={"empty": _("Choose at least one implant.")},
     )
 
 
 class RejectSerializer(serializers.Serializer[dict[str, Any]]):
-    reason = serializers.CharField(max_length=2000)
+    reason = serializers.CharField(
+        max_length=2000, error_messages={"blank": _("Say why the case is rejected.")}
+    )
 
 
 class ErasureSerializer(serializers.Serializer[dict[str, Any]]):

@@ -109,6 +109,8 @@ prepare_environment() {
     log_dir=$var_dir/log
     embedded=true
     [ -z "${DATABASE_URL:-}${DATABASE_URL_FILE:-}${DB_HOST:-}" ] || embedded=false
+    # One clock for all logs, Django's.
+    export TZ="${TIME_ZONE:-America/Sao_Paulo}"
     export PYTHONUNBUFFERED=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     export MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
     # glibc otherwise keeps an arena of freed memory for every thread.

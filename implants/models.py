@@ -90,16 +90,19 @@ class Implant(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(manufacturer="") & ~models.Q(name=""),
                 name="implant_named",
+                violation_error_message=_("The manufacturer and the line are needed."),
             ),
             models.CheckConstraint(
                 condition=models.Q(diameter_mm__isnull=True)
                 | models.Q(diameter_mm__gt=0, diameter_mm__lt=20),
                 name="implant_diameter_plausible",
+                violation_error_message=_("The diameter must lie between 0 and 20 mm."),
             ),
             models.CheckConstraint(
                 condition=models.Q(length_mm__isnull=True)
                 | models.Q(length_mm__gt=0, length_mm__lt=80),
                 name="implant_length_plausible",
+                violation_error_message=_("The length must lie between 0 and 80 mm."),
             ),
         ]
 

@@ -58,7 +58,9 @@ class ResultReturn(models.Model):
         SENT = "sent", _("sent")
         GIVEN_UP = "given_up", _("given up")
 
-    case = models.OneToOneField(Case, on_delete=models.CASCADE, related_name="answer")
+    case = models.OneToOneField(
+        Case, on_delete=models.CASCADE, related_name="answer", verbose_name=_("case")
+    )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next attempt"), default=timezone.now)

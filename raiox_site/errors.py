@@ -17,6 +17,12 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return _answer(request, 403, _("Your account may not do this."))
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(
+        request, 403, _("The page was open for too long. Go back, reload it and try again.")
+    )
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, 404, _("There is nothing at this address."))
 
@@ -25,9 +31,19 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, 500, _("Something went wrong on our side. It has been recorded."))
 
 
+def service_unavailable(request: HttpRequest) -> HttpResponse:
+    response = _answer(
+        request, 503, _("The service is restarting. Please try again in a few seconds.")
+    )
+    response["Retry-After"] = "5"
+    return response
+
+
 def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
     if request.path.startswith("/admin/"):
         # Without context processors: the database may be what failed.
         context = {"detail": detail, "status": status}
         return render(None, "pages/error.html", context, status=status)  # type: ignore[arg-type]
-    return JsonResponse({"detail": detail}, status=status)
+    return JsonResponse(
+        {"detail": detail}, status=status, json_dumps_params={"ensure_ascii": False}
+    )

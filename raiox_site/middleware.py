@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.utils.translation import gettext as _
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from cases import correlation as correlation_id
+from raiox_site.errors import service_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,7 @@ class database_outage:
         if not isinstance(error, (OperationalError, InterfaceError)):
             return None
         log.error("the database does not answer: %s", error)
-        return JsonResponse(
-            {"detail": _("The service is restarting. Please try again in a few seconds.")},
-            status=503,
-            headers={"Retry-After": "5"},
-        )
+        return service_unavailable(request)
 
 
 def content_security_policy(get_response: Handler) -> Handler:

@@ -52,6 +52,7 @@ class Case(models.Model):
 
         received → pending → approved | rejected
         received → failed  → received            (retry)
+        failed   → rejected                      (its film can never be read)
         any      → archived                      (personal data purged)
 
     A status changes by a conditional UPDATE or under a row lock, in `cases.intake`,
@@ -170,10 +171,12 @@ class Case(models.Model):
         )
 
     def requeue(self) -> None:
-        """failed → received, with its attempts forgiven. The caller holds the row lock."""
-        self.status, self.failure, self.attempts = self.Status.RECEIVED, "", 0
-        self.queued_at = timezone.now()
-        self.save(update_fields=["status", "failure", "attempts", "queued_at", "updated_at"])
+        """failed → received, with its attempts forgiven. The caller holds the row lock.
+
+        The last failure stays until a run succeeds or finds another one.
+        """
+        self.status, self.attempts, self.queued_at = self.Status.RECEIVED, 0, timezone.now()
+        self.save(update_fields=["status", "attempts", "queued_at", "updated_at"])
 
     def record(self, what: CaseEvent.What, *, actor: Any = None, **details: Any) -> CaseEvent:
         """Add a line to the history. `details` hold ids, counts and codes, no patient data."""

@@ -86,6 +86,16 @@ def test_rejecting_keeps_the_reason(case: Case, approver: Any) -> None:
     assert case.events.last().what == CaseEvent.What.REJECTED
 
 
+def test_a_case_whose_film_can_never_be_read_can_be_rejected_and_not_approved(
+    db: None, approver: Any
+) -> None:
+    failed = intake.receive(source=Case.Source.JOTFORM, images=[], person=Person()).case
+    with pytest.raises(StateConflict):
+        review.approve(case_id=failed.pk, choices=[Choice(1)], reviewer=approver)
+    case = review.reject(case_id=failed.pk, reason="send a picture", reviewer=approver)
+    assert case.status == Case.Status.REJECTED
+
+
 def test_rejecting_without_a_reason_is_refused(case: Case, approver: Any) -> None:
     with pytest.raises(ReviewError):
         review.reject(case_id=case.pk, reason="  ", reviewer=approver)

@@ -215,6 +215,7 @@ class Migration(migrations.Migration):
                             models.Q(("name", ""), _negated=True),
                         ),
                         name="implant_named",
+                        violation_error_message="The manufacturer and the line are needed.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -223,6 +224,7 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="implant_diameter_plausible",
+                        violation_error_message="The diameter must lie between 0 and 20 mm.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -231,6 +233,7 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="implant_length_plausible",
+                        violation_error_message="The length must lie between 0 and 80 mm.",
                     ),
                 ],
             },

@@ -94,6 +94,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="answer",
                         to="cases.case",
+                        verbose_name="case",
                     ),
                 ),
             ],

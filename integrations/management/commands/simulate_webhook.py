@@ -1,5 +1,6 @@
 """Play Jotform: send webhooks to a running instance and serve the radiograph they name."""
 
+import os
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -33,7 +34,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--image", required=True, help="a radiograph: file or http(s) address")
         parser.add_argument("--count", type=int, default=1, help="how many submissions to send")
-        parser.add_argument("--api", default="http://localhost:8000", help="the running instance")
+        parser.add_argument(
+            "--api",
+            default=f"http://localhost:{os.environ.get('PORT') or '8000'}",
+            help="the running instance (default: %(default)s; PORT is followed)",
+        )
         parser.add_argument("--token", default="", help="the webhook secret, if one is set")
         parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait in all")
 
@@ -82,7 +87,9 @@ def _post(submission: SimulatedSubmission) -> requests.Response:
         return post_webhook(submission.webhook_url, webhook_fields(submission))
     except requests.RequestException as error:
         # The address holds the secret: only the kind of failure is printed.
-        raise CommandError(f"The instance cannot be reached ({type(error).__name__}).") from None
+        raise CommandError(
+            f"The instance cannot be reached ({type(error).__name__}): name its address with --api."
+        ) from None
 
 
 def _pause(response: requests.Response) -> float:
