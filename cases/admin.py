@@ -1,5 +1,6 @@
 """The reviewers' queue. A case is decided on its own page (`cases.panel`), never in a form."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -137,6 +138,21 @@ class CaseAdmin(admin.ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CaseChangeList
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Where failed cases are, their reasons are."""
+        shown = chosen_status(request)
+        columns = tuple(self.list_display)
+        if shown == Case.Status.FAILED:
+            return (*(name for name in columns if name != "state"), "failure")
+        return (*columns, "failure") if shown == ALL else columns
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Case], search_term: str
+    ) -> tuple[QuerySet[Case], bool]:
+        """A case is found by its number also as the list writes it: `#5`."""
+        term = re.sub(r"(?<!\S)#(?=\d)", "", search_term)
+        return super().get_search_results(request, queryset, term)
 
     def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
         if chosen_status(request) in OPEN:

@@ -40,7 +40,7 @@ def _as_api_error(error: Exception) -> APIException | None:
     if isinstance(error, Throttled):
         error.detail = ErrorDetail(
             _("Too many requests. Try again in %(seconds)d seconds.")
-            % {"seconds": math.ceil(error.wait or 60)}
+            % {"seconds": math.ceil(getattr(error, "wait", None) or 60)}
         )
     # DRF's parsers pass the English words of what they stumbled over on.
     if isinstance(error, ParseError) and error.__context__ is not None:

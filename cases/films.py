@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.core.files.base import ContentFile
+from django.db import transaction
 
 from cases.models import Case, CaseImage
 from matching import radiograph
@@ -12,6 +13,10 @@ from matching.radiograph import Radiograph
 
 class ImageUnavailable(Exception):
     """The film could not be fetched from where the case says it is. `str()` is a sentence."""
+
+
+class CaseMovedOn(Exception):
+    """The case is not `received` any more: its processing has become pointless."""
 
 
 Fetch = Callable[[str], bytes]
@@ -61,7 +66,7 @@ def read(image: CaseImage, *, fetch: Fetch) -> Radiograph:
     """The film of a row, fetched first where need be, its clean copy stored.
 
     Raises RadiographError when the bytes are no usable film, ImageUnavailable when they
-    cannot be had.
+    cannot be had, CaseMovedOn.
     """
     if not image.file:
         return attach_image(image=image, content=fetch(image.source_url))
@@ -75,13 +80,24 @@ def read(image: CaseImage, *, fetch: Fetch) -> Radiograph:
 def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
     """Read the bytes of one film and store its clean copy in place of what came.
 
-    Raises RadiographError when the bytes are not a usable film.
+    Raises RadiographError when the bytes are not a usable film, CaseMovedOn when the case was
+    erased or failed meanwhile: then nothing of the film is kept.
     """
     film = radiograph.load(content)
     raw = str(image.file.name) if image.file else ""
     image.file.save("", ContentFile(film.clean_copy()), save=False)
     image.sha256, image.width, image.height, image.error = film.sha256, film.width, film.height, ""
-    image.save(update_fields=["file", "sha256", "width", "height", "error"])
+    with transaction.atomic():
+        is_wanted = (
+            Case.objects.select_for_update()
+            .filter(pk=image.case_id, status=Case.Status.RECEIVED)
+            .exists()
+        )
+        if is_wanted:
+            image.save(update_fields=["file", "sha256", "width", "height", "error"])
+    if not is_wanted:
+        discard([image])
+        raise CaseMovedOn
     if raw:
         image.file.storage.delete(raw)
     return film

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -12,25 +12,24 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from cases import films
-from cases.films import Fetch, ImageUnavailable, IncomingImage
+from cases import candidates, films
+from cases.candidates import Outcome
+from cases.films import CaseMovedOn, Fetch, IncomingImage
 from cases.models import (
     MAX_ATTEMPTS,
     WORK_LOCK,
     Case,
     CaseEvent,
     CaseImage,
-    Finding,
-    Result,
     client_hash,
 )
 from cases.signals import case_matched
 from implants.storage import STORAGE_ERRORS
 from matching.encoder import EncoderError
 from matching.locks import work_lock
-from matching.matcher import Candidate, CatalogueNotSearchable, match
+from matching.matcher import CatalogueNotSearchable
 from matching.queue import enqueue
-from matching.radiograph import Radiograph, RadiographError
+from matching.radiograph import Radiograph
 
 log = logging.getLogger(__name__)
 
@@ -57,15 +56,6 @@ class Person:
 class Received:
     case: Case
     is_new: bool
-
-
-@dataclass
-class _Outcome:
-    """What came of one film: candidates, or the reason why there are none."""
-
-    image: CaseImage
-    candidates: list[Candidate] = field(default_factory=list)
-    error: str = ""
 
 
 def receive(
@@ -136,6 +126,16 @@ def process(
             else:
                 _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), decoded or {})
     return Case.objects.get(pk=case_id)
+
+
+def reopen(*, case_id: int) -> Case:
+    """failed → received without a task: the caller runs `process`. Others are left alone."""
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=case_id)
+        if case.status == Case.Status.FAILED:
+            case.requeue()
+            case.record(CaseEvent.What.RETRIED)
+    return case
 
 
 def fail(*, case_id: int, reason: str) -> bool:
@@ -234,7 +234,10 @@ def _claim(case_id: int) -> bool:
 
 def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
     try:
-        outcomes = [_match_image(image, fetch, decoded) for image in case.images.all()]
+        outcomes = candidates.match_films(case, fetch, decoded)
+    except CaseMovedOn:
+        log.info("case %s moved on while it was processed", case.pk)
+        return
     except (CatalogueNotSearchable, EncoderError) as error:
         log.error("case %s cannot be matched: %s", case.pk, error)
         fail(case_id=case.pk, reason=str(error))
@@ -243,24 +246,13 @@ def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
         log.exception("case %s: the image storage failed", case.pk)
         fail(case_id=case.pk, reason=_("The image storage did not answer."))
         return
-    for outcome in outcomes:
-        if outcome.error:
-            CaseImage.objects.filter(pk=outcome.image.pk).update(error=outcome.error[:255])
     if any(outcome.candidates for outcome in outcomes):
         _complete(case.pk, [outcome for outcome in outcomes if outcome.candidates])
     else:
         fail(case_id=case.pk, reason=next((o.error for o in outcomes), case.failure or _no_film()))
 
 
-def _match_image(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> _Outcome:
-    try:
-        film = decoded.get(image.sha256) or films.read(image, fetch=fetch)
-    except (RadiographError, ImageUnavailable) as error:
-        return _Outcome(image, error=str(error))
-    return _Outcome(image, candidates=match(film))
-
-
-def _complete(case_id: int, outcomes: Sequence[_Outcome]) -> None:
+def _complete(case_id: int, outcomes: Sequence[Outcome]) -> None:
     """received → pending, with the candidates; nothing is written when the case has moved on."""
     with transaction.atomic():
         case = (
@@ -269,24 +261,9 @@ def _complete(case_id: int, outcomes: Sequence[_Outcome]) -> None:
         if case is None:
             return
         for outcome in outcomes:
-            finding = Finding.objects.create(case_image=outcome.image)
-            Result.objects.bulk_create(_results(finding, outcome.candidates))
+            candidates.keep(outcome)
         case.status, case.failure, case.matched_at = Case.Status.PENDING, "", timezone.now()
         case.save(update_fields=["status", "failure", "matched_at", "updated_at"])
         case.record(CaseEvent.What.MATCHED, films=len(outcomes))
         log.info("case %s awaits review", case.pk)
         case_matched.send(sender=Case, case=case)
-
-
-def _results(finding: Finding, candidates: Sequence[Candidate]) -> list[Result]:
-    return [
-        Result(
-            finding=finding,
-            implant=candidate.implant,
-            reference_image=candidate.reference,
-            rank=candidate.rank,
-            similarity=candidate.similarity,
-            encoder=candidate.encoder,
-        )
-        for candidate in candidates
-    ]

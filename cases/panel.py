@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -16,7 +17,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from cases import review
 from cases.models import Case, CaseImage, Finding
@@ -36,6 +37,21 @@ can_see = permission_required("cases.view_case", raise_exception=True)
 can_decide = permission_required("cases.decide_case", raise_exception=True)
 
 
+def only_posted(view: Callable[[HttpRequest, int], HttpResponse]) -> Callable[..., HttpResponse]:
+    """A GET comes from the login page, where a session ended before the decision was sent:
+    it leads to the case page, which still has what was ticked and typed."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def wrapped(request: HttpRequest, case_id: int) -> HttpResponse:
+        if request.method == "POST":
+            return view(request, case_id)
+        messages.warning(request, _("Nothing was changed yet. Please check and send it again."))
+        return redirect("admin:cases_case_review", case_id)
+
+    return wrapped
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @can_see
 def review_page(request: HttpRequest, case_id: int) -> HttpResponse:
@@ -44,21 +60,27 @@ def review_page(request: HttpRequest, case_id: int) -> HttpResponse:
     return _page(request, case_id, Decision.of(request.POST))
 
 
-@require_POST
+@only_posted
 @can_decide
 def approve(request: HttpRequest, case_id: int) -> HttpResponse:
     decision = Decision.of(request.POST)
-    return _decide(
-        request,
-        case_id,
-        decision,
-        lambda: review.approve(
+
+    def act() -> Case:
+        if decision.reason.strip():
+            raise ReviewError(
+                _(
+                    "You typed a reason for a rejection. Delete it to approve the selected"
+                    " implants, or reject the case."
+                )
+            )
+        return review.approve(
             case_id=case_id, choices=decision.choices(), reviewer=_reviewer(request)
-        ),
-    )
+        )
+
+    return _decide(request, case_id, decision, act)
 
 
-@require_POST
+@only_posted
 @can_decide
 def reject(request: HttpRequest, case_id: int) -> HttpResponse:
     decision = Decision.of(request.POST)
@@ -70,7 +92,7 @@ def reject(request: HttpRequest, case_id: int) -> HttpResponse:
     )
 
 
-@require_POST
+@only_posted
 @can_decide
 def retry(request: HttpRequest, case_id: int) -> HttpResponse:
     try:
@@ -88,8 +110,9 @@ def retry(request: HttpRequest, case_id: int) -> HttpResponse:
 @can_decide
 def implants(request: HttpRequest, case_id: int) -> HttpResponse:
     """The live search for another implant, as a piece of the page."""
-    finding = get_object_or_404(Finding, pk=finding_id(request.GET), case_image__case_id=case_id)
-    block = searched_block(finding, request.GET.get("q", ""))
+    findings = Finding.objects.prefetch_related("results__implant__references")
+    finding = get_object_or_404(findings, pk=finding_id(request.GET), case_image__case_id=case_id)
+    block = searched_block(finding, request.GET.get("q", ""), Decision.of(request.GET))
     return render(request, "admin/cases/case/_other_implants.html", {"block": block})
 
 
@@ -119,8 +142,7 @@ def _decide(
         messages.warning(request, _conflict_message(request, case_id, conflict))
         return redirect("admin:cases_case_review", case_id)
     except ReviewError as error:
-        messages.error(request, str(error))
-        return _page(request, case_id, decision)
+        return _page(request, case_id, decision, problem=str(error))
     except Case.DoesNotExist as missing:
         raise Http404 from missing
     messages.success(request, _success_message(case))
@@ -138,8 +160,10 @@ def _conflict_message(request: HttpRequest, case_id: int, conflict: StateConflic
 
 def _success_message(case: Case) -> SafeString:
     link = format_html(
-        '<a href="{}">{}</a>',
+        '<a href="{}" data-decided="{}-{}">{}</a>',
         reverse("admin:cases_case_review", args=[case.pk]),
+        case.decided_by_id,
+        case.pk,
         _("Case %(number)s") % {"number": case},
     )
     if case.status == Case.Status.REJECTED:
@@ -148,17 +172,23 @@ def _success_message(case: Case) -> SafeString:
     return format_html(_("{} approved: {}."), link, names)
 
 
-def _page(request: HttpRequest, case_id: int, decision: Decision) -> HttpResponse:
+def _page(
+    request: HttpRequest, case_id: int, decision: Decision, *, problem: str = ""
+) -> HttpResponse:
     case = get_object_or_404(
         Case.objects.for_review().prefetch_related("images__findings__results__reference_image"),
         pk=case_id,
     )
+    is_rejecting = request.path == reverse("admin:cases_case_reject", args=[case.pk])
+    if problem and not is_rejecting:
+        messages.error(request, problem)
     context = {
         **admin.site.each_context(request),
         **_page_context(request, case),
         "films": film_blocks(case, decision, Searches.of(request.POST)),
         "decision": decision,
-        "is_rejecting": request.path == reverse("admin:cases_case_reject", args=[case.pk]),
+        "is_rejecting": is_rejecting,
+        "reason_problem": problem if is_rejecting else "",
     }
     request.current_app = admin.site.name  # type: ignore[attr-defined]
     return TemplateResponse(request, "admin/cases/case/review.html", context)
@@ -172,7 +202,7 @@ def _page_context(request: HttpRequest, case: Case) -> dict[str, Any]:
         "case": case,
         "answer": getattr(case, "answer", None),
         "can_decide": may_decide and case.is_awaiting_review,
-        "can_retry": may_decide and case.status == Case.Status.FAILED,
+        "can_retry_or_reject": may_decide and case.status == Case.Status.FAILED,
         "is_processing": case.status == Case.Status.RECEIVED,
         "refresh_seconds": REFRESH_SECONDS,
     }

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
-from django.db.models import Q
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
@@ -15,8 +13,6 @@ from implants.models import Implant, ReferenceImage
 
 SEARCH_LIMIT = 12
 _CHOICE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
-_SIZE = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?)(?:mm)?")
-_TIMES = re.compile(r"(?<=\d)\s*[x×]\s*(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -129,31 +125,13 @@ def clean_query(text: str) -> str:
 
 
 def find_implants(text: str, *, leaving_out: Iterable[int] = ()) -> tuple[list[Implant], bool]:
-    """Active implants that have every word, and every number as a size; whether more exist.
-
-    `Helix 4,3 x 10` finds the line in that size.
-    """
-    words, sizes = _words_and_sizes(text)
-    if not words and not sizes:
+    """Active implants that the search of the catalogue finds; whether more exist."""
+    text = clean_query(text)
+    if not text:
         return [], False
-    found = Implant.objects.active().search(" ".join(words)).exclude(pk__in=list(leaving_out))
-    for written, number in sizes:
-        found = found.filter(
-            Q(diameter_mm=number) | Q(length_mm=number) | Q(name__icontains=written)
-        )
+    found = Implant.objects.active().search(text).exclude(pk__in=list(leaving_out))
     implants = list(found.with_references()[: SEARCH_LIMIT + 1])
     return implants[:SEARCH_LIMIT], len(implants) > SEARCH_LIMIT
-
-
-def _words_and_sizes(text: str) -> tuple[list[str], list[tuple[str, Decimal]]]:
-    words, sizes = [], []
-    for word in _TIMES.sub(" ", clean_query(text)).split():
-        match = _SIZE.fullmatch(word.lower())
-        if match:
-            sizes.append((match[1], Decimal(match[1].replace(",", "."))))
-        elif word.lower() != "mm":
-            words.append(word)
-    return words, sizes
 
 
 def film_blocks(case: Case, decision: Decision, searches: Searches) -> list[FilmBlock]:
@@ -203,9 +181,8 @@ def _pick(
     return replace(pick, is_ticked=pick.value in decision.ticked)
 
 
-def searched_block(finding: Finding, text: str) -> FindingBlock:
-    """What the live search shows: implants of the catalogue that are no candidates already."""
-    proposed = finding.results.values_list("implant_id", flat=True)
-    found, is_cut = find_implants(text, leaving_out=proposed)
-    others = [Pick(finding, implant) for implant in found]
-    return FindingBlock(finding, [], others, clean_query(text), is_cut)
+def searched_block(finding: Finding, text: str, decision: Decision) -> FindingBlock:
+    """What the live search shows: implants of the catalogue that are no candidates already,
+    and those that were ticked before."""
+    searches = Searches({finding.pk: clean_query(text)})
+    return _finding_block(finding, decision, searches, _posted_implants(decision))

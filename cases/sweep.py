@@ -5,9 +5,11 @@ worker, be locked for minutes, or be dropped when the signing key changes.
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.utils import timezone
 from django_q.signals import post_spawn
@@ -17,12 +19,26 @@ from cases.models import WORK_LOCK, Case
 from matching.locks import is_locked
 from matching.queue import enqueue
 
+LOST_AT_MOST = 20
 log = logging.getLogger(__name__)
 
 
 def requeue_abandoned() -> int:
     """Queue every received case that nobody works on; the number of cases queued."""
-    candidates = Case.objects.interrupted() | Case.objects.overdue()
+    return _requeue_unlocked(Case.objects.interrupted() | Case.objects.overdue())
+
+
+def requeue_lost() -> int:
+    """Queue cases whose task a killed worker may have taken along; the number of cases queued.
+
+    Called when a worker starts. A cluster holds only a few tasks at a time, and a case that
+    is queued twice is processed once.
+    """
+    waiting = Case.objects.filter(status=Case.Status.RECEIVED).order_by("queued_at")
+    return _requeue_unlocked(waiting[:LOST_AT_MOST])
+
+
+def _requeue_unlocked(candidates: QuerySet[Case]) -> int:
     count = 0
     for case_id in list(candidates.values_list("pk", flat=True)):
         if not is_locked(WORK_LOCK, case_id):
@@ -34,9 +50,11 @@ def requeue_abandoned() -> int:
 
 def _requeue(case_id: int) -> int:
     with transaction.atomic():
-        updated = Case.objects.filter(pk=case_id, status=Case.Status.RECEIVED).update(
-            queued_at=timezone.now()
-        )
+        # The processes of a cluster start together: one of them queues the case.
+        a_moment_ago = timezone.now() - timedelta(seconds=1)
+        updated = Case.objects.filter(
+            pk=case_id, status=Case.Status.RECEIVED, queued_at__lt=a_moment_ago
+        ).update(queued_at=timezone.now())
         if updated:
             enqueue(PROCESS_TASK, case_id)
     return updated
@@ -46,6 +64,6 @@ def _requeue(case_id: int) -> int:
 def sweep_when_a_worker_starts(sender: str, proc_name: str, **kwargs: Any) -> None:
     """A worker that starts may replace one that was killed: look for its work at once."""
     try:
-        requeue_abandoned()
+        requeue_lost()
     except DatabaseError:
         log.exception("the sweep at worker start failed; the schedule repeats it")

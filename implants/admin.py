@@ -1,10 +1,10 @@
 """The catalogue staff's desk."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -19,8 +19,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from implants.models import Implant, ReferenceImage, file_digest
+from implants.models import Implant, ImplantQuerySet, ReferenceImage, file_digest
 from implants.storage import private_image_response
+
+FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 @require_safe
@@ -49,6 +51,9 @@ class StoredFile(forms.Widget):
     """Stands where the file of a saved reference would be replaced: it cannot be. The case
     history must go on pointing at the picture that was really compared."""
 
+    # The admin asks the first form only; the empty one after it does send a file.
+    needs_multipart_form = True
+
     def render(self, *args: Any, **kwargs: Any) -> SafeString:
         return format_html(
             '<span class="quiet-text">{}</span>',
@@ -70,12 +75,20 @@ class ReferenceForm(forms.ModelForm):
         model = ReferenceImage
         fields = ["file", "modality", "provenance", "note"]
         widgets = {"file": forms.FileInput(attrs={"accept": "image/jpeg,image/png,image/webp"})}
+        error_messages = {"file": {"empty": _("This file is empty.")}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["is_verified"].initial = self.instance.verified_by_id is not None
-        if self.instance.pk and "file" in self.fields:
+        if "file" not in self.fields:
+            return
+        if self.instance.pk:
             self.fields["file"].widget = StoredFile()
+        else:
+            self.fields["file"].widget.attrs |= {
+                "data-max-bytes": settings.RAIOX_MAX_IMAGE_BYTES,
+                "data-too-large": gettext("The image is larger than 5 MB."),
+            }
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -83,6 +96,9 @@ class ReferenceForm(forms.ModelForm):
             return file
         if file.size is None or file.size > settings.RAIOX_MAX_IMAGE_BYTES:
             raise ValidationError(gettext("The image is larger than 5 MB."))
+        # The field has opened the picture by now and left it there.
+        if cast(Any, file).image.format not in FORMATS:
+            raise ValidationError(gettext("Only JPEG, PNG and WebP pictures can be used."))
         self.digest = file_digest(file)
         twin = ReferenceImage.objects.filter(sha256=self.digest).select_related("implant").first()
         if twin:
@@ -94,6 +110,13 @@ class ReferenceForm(forms.ModelForm):
 
 
 class ReferenceFormSet(BaseInlineFormSet):
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """The head of the table names its columns; what reads aloud needs it at the field."""
+        super().add_fields(form, index)
+        for field in form.fields.values():
+            if field.label and not field.widget.is_hidden:
+                field.widget.attrs["aria-label"] = str(field.label)
+
     def clean(self) -> None:
         super().clean()
         seen: set[str] = set()
@@ -156,7 +179,7 @@ class ImplantAdmin(admin.ModelAdmin):
     )
     list_filter = ("manufacturer", "level", "connection", "body_shape", "is_active")
     search_fields = ("manufacturer", "name", "type")
-    search_help_text = _("Manufacturer, line or type")
+    search_help_text = _("Manufacturer, line, type or size")
     list_per_page = 50
     show_full_result_count = False
     inlines = (ReferenceInline,)
@@ -175,6 +198,9 @@ class ImplantAdmin(admin.ModelAdmin):
         ),
         (_("Source"), {"fields": ("source",)}),
     )
+
+    class Media:
+        js = ["cases/upload-size.js"]
 
     def get_urls(self) -> list[URLPattern]:
         own = path(
@@ -196,6 +222,19 @@ class ImplantAdmin(admin.ModelAdmin):
                 is_verified = reference_form.cleaned_data["is_verified"]
                 reference_form.instance.verified_by = request.user if is_verified else None
         super().save_formset(request, form, formset, change)
+        if formset.new_objects:
+            messages.info(
+                request,
+                gettext(
+                    "The new films are being checked. If one cannot be used, the list says so"
+                    " and the page of the implant shows the reason."
+                ),
+            )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Implant], search_term: str
+    ) -> tuple[QuerySet[Implant], bool]:
+        return cast(ImplantQuerySet, queryset).search(search_term), False
 
     @admin.display(description=_("line"), ordering="name")
     def line(self, implant: Implant) -> str:

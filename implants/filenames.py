@@ -28,6 +28,8 @@ MAX_DIAMETER_MM = 20
 
 _DIAMETER = re.compile(r"(?P<line>.+?)[_ -]+(?P<mm>\d{1,2}(?:[.,]\d{1,2})?)\s*mm", re.IGNORECASE)
 _NUMBER = re.compile(r"[_ -]+\d{1,4}$")
+_MILLIMETRES = re.compile(r"\d[\s_-]*mm(?![^\W\d_])", re.IGNORECASE)
+_BRACKETS = re.compile(r"\((.*?)\)")
 
 
 class NameNotUnderstood(ValueError):
@@ -47,8 +49,13 @@ def key(text: str) -> str:
 
 
 def name_keys(name: str) -> set[str]:
-    """The keys a line answers to: `BLX (RB)` is also found as `BLX`."""
-    return {key(name), key(re.sub(r"\(.*?\)", "", name))} - {""}
+    """The keys a line answers to: `BLX (RB)` is also found as `BLX`, and
+    `Tapered Screw-Vent (TSV)` by its initials too."""
+    plain = _BRACKETS.sub("", name)
+    initials = "".join(word[0] for word in re.findall(r"[^\W_]+", plain)).casefold()
+    abbreviations = {key(text) for text in _BRACKETS.findall(name)} & {initials}
+    # One letter in brackets is a variant of a line of one word.
+    return {key(name), key(plain)} | {text for text in abbreviations if len(text) > 1} - {""}
 
 
 def parse(path: str, *, manufacturers: Iterable[str] = ()) -> NamedImplant:
@@ -56,15 +63,19 @@ def parse(path: str, *, manufacturers: Iterable[str] = ()) -> NamedImplant:
 
     `manufacturers` are names the catalogue knows already. Raises NameNotUnderstood.
     """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise NameNotUnderstood("the name is not UTF-8") from None
     file = PurePosixPath(path)
     if file.suffix.lower() not in SUFFIXES:
         raise NameNotUnderstood(f"{file.suffix or 'no extension'} is not an image name")
     known = ALIASES | {key(name): name for name in manufacturers}
-    folder = file.parent.name
+    folder = _manufacturer_folder(file.parent, known)
     stem = file.stem.strip()
     # A file may repeat its manufacturer inside the manufacturer's folder.
     manufacturer, rest = _split_manufacturer(stem, known)
-    if folder and (not manufacturer or known.get(key(folder)) == manufacturer):
+    if folder and not manufacturer:
         manufacturer = known.get(key(folder)) or _words(folder)
     elif not manufacturer:
         manufacturer, _separator, rest = stem.partition("_")
@@ -74,11 +85,20 @@ def parse(path: str, *, manufacturers: Iterable[str] = ()) -> NamedImplant:
     line, diameter = _line_and_diameter(rest)
     if not key(manufacturer) or not key(line) or key(line).isdecimal():
         raise NameNotUnderstood("the manufacturer or the line is missing")
+    if _MILLIMETRES.search(line):
+        raise NameNotUnderstood("the number before mm is not a diameter")
     if len(manufacturer) > MAX_MANUFACTURER or len(line) > MAX_LINE:
         raise NameNotUnderstood("the manufacturer or the line is too long")
     if diameter is not None and not 0 < diameter < MAX_DIAMETER_MM:
         raise NameNotUnderstood(f"{diameter} mm is not that of an implant")
     return NamedImplant(manufacturer, _words(line), diameter)
+
+
+def _manufacturer_folder(folder: PurePosixPath, known: dict[str, str]) -> str:
+    """The first folder that is a known manufacturer, otherwise the first that may be one."""
+    # Folders by year stand around those of the manufacturers.
+    names = [name for name in folder.parts if not key(name).isdecimal()]
+    return next((name for name in names if key(name) in known), names[0] if names else "")
 
 
 def _split_manufacturer(stem: str, known: dict[str, str]) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The catalogue: implant lines and their reference radiographs."""
 
 import hashlib
+import re
 import uuid
 from decimal import Decimal
 from typing import Any, Self
@@ -12,6 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from implants.vocabulary import Apex, BodyShape, Collar, Connection, Level, Thread
 
+# Of a size as dentists write it, `4,3 x 10 mm`, only the numbers are looked for.
+_BETWEEN_NUMBERS = re.compile(r"(?<=\d) ?(?:(?:mm ?)?[x×] ?(?=\d)|mm\b)", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,2})?")
+
 
 class ImplantQuerySet(models.QuerySet["Implant"]):
     def active(self) -> Self:
@@ -21,14 +26,19 @@ class ImplantQuerySet(models.QuerySet["Implant"]):
         return self.prefetch_related("references")
 
     def search(self, text: str) -> Self:
-        """Every word must occur in the manufacturer, the line or the type."""
+        """Every word must occur in the manufacturer, the line or the type; a number may be
+        the diameter or the length instead: `Helix 4,3 x 10` finds the line in that size."""
         found = self
-        for word in text.split():
-            found = found.filter(
+        for word in _BETWEEN_NUMBERS.sub(" ", " ".join(text.split())).split():
+            asked = (
                 models.Q(manufacturer__icontains=word)
                 | models.Q(name__icontains=word)
                 | models.Q(type__icontains=word)
             )
+            if _NUMBER.fullmatch(word):
+                number = Decimal(word.replace(",", "."))
+                asked |= models.Q(diameter_mm=number) | models.Q(length_mm=number)
+            found = found.filter(asked)
         return found
 
 

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from integrations.jotform import returns
 from integrations.models import JotformDelivery, ResultReturn
@@ -42,7 +42,9 @@ class ResultReturnAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         send_again = path(
             "<int:return_id>/send-again/",
-            self.admin_site.admin_view(require_POST(self.send_again)),
+            self.admin_site.admin_view(
+                require_http_methods(["GET", "HEAD", "POST"])(self.send_again)
+            ),
             name="integrations_resultreturn_send_again",
         )
         return [send_again, *super().get_urls()]
@@ -52,6 +54,10 @@ class ResultReturnAdmin(ReadOnlyAdmin):
         if not user.is_authenticated or not user.has_perm("integrations.change_resultreturn"):
             raise PermissionDenied
         row = get_object_or_404(ResultReturn, pk=return_id)
+        if request.method != "POST":
+            # From the login page, where a session ended before the button was pressed.
+            messages.warning(request, _("Nothing was changed yet. Please check and send it again."))
+            return redirect(_review_url(row))
         try:
             returns.send_again(return_id=return_id, by=user)
         except returns.AlreadySent as error:

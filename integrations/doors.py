@@ -1,5 +1,6 @@
 """`POST /webhook` and `POST /upload`: plain clients, answered at once with the nearest implants."""
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -34,6 +35,8 @@ from matching.matcher import CatalogueNotSearchable
 from matching.radiograph import Radiograph
 
 TWIN_WAIT_SECONDS = 15.0
+# Slow addresses may hold this many request threads of a process, never all of them.
+_fetching = threading.BoundedSemaphore(4)
 
 
 class Webhook(OpenDoor):
@@ -65,7 +68,7 @@ class Webhook(OpenDoor):
             return accept_submission(submission, fields=dict(request.data))
         body = WebhookSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        film = radiograph.load(fetch_image(body.validated_data["image_url"]))
+        film = radiograph.load(_fetch(body.validated_data["image_url"]))
         case = identify(
             film,
             source=Case.Source.WEBHOOK,
@@ -96,6 +99,15 @@ class Upload(OpenDoor):
         return Response(similar_implants(case, request))
 
 
+def _fetch(url: str) -> bytes:
+    if not _fetching.acquire(blocking=False):
+        raise CatalogueNotSearchable(_("Too many films are being fetched. Please try again later."))
+    try:
+        return fetch_image(url)
+    finally:
+        _fetching.release()
+
+
 def identify(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
     """The matched case of one film: a new one, or that of the same film of the same client.
 
@@ -104,7 +116,7 @@ def identify(film: Radiograph, *, source: Case.Source, person: intake.Person) ->
     received = intake.receive(
         source=source, images=[IncomingImage(film=film)], person=person, run_inline=True
     )
-    case = received.case
+    case = intake.reopen(case_id=received.case.pk)
     if case.status == Case.Status.RECEIVED:
         case = intake.process(case_id=case.pk, fetch=fetch_image, decoded={film.sha256: film})
     return _settled(case)
@@ -117,7 +129,8 @@ def _settled(case: Case) -> Case:
         time.sleep(0.1)
         case.refresh_from_db()
     if case.status in (Case.Status.RECEIVED, Case.Status.FAILED):
-        raise CatalogueNotSearchable(case.failure or _("The film is still being processed."))
+        # Why is on the case and in the log: paths and settings are not the client's business.
+        raise CatalogueNotSearchable(_("The film cannot be compared now. Please try again later."))
     return case
 
 

@@ -11,6 +11,7 @@ from requests_hardened import Config, Manager
 from urllib3.exceptions import HTTPError
 
 from cases.films import ImageUnavailable
+from integrations.deadline import total_deadline
 from matching import radiograph
 from matching.radiograph import RadiographError
 
@@ -18,13 +19,13 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 TIMEOUT = (3.0, 5.0)
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 15.0
 MAX_REDIRECTS = 3
 CHUNK = 64 * 1024
 
 
 def fetch_image(url: str) -> bytes:
-    """The bytes behind `url`, at most the image limit, within 20 seconds.
+    """The bytes behind `url`, at most the image limit, within 15 seconds.
 
     Only https and only hosts of RAIOX_FETCH_ALLOW_HOSTS (plain http for loopback hosts that
     are listed there by name); every redirect is checked like the first address. The address
@@ -35,7 +36,8 @@ def fetch_image(url: str) -> bytes:
     try:
         for _hop in range(MAX_REDIRECTS + 1):
             parts = _checked(url)
-            with _session(parts) as session:
+            remaining = deadline - time.monotonic()
+            with _session(parts) as session, total_deadline(session, remaining):
                 response = session.request(
                     "GET",
                     url,
@@ -99,12 +101,12 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     length = response.headers.get("Content-Length", "")
     radiograph.check_size(int(length) if length.isdecimal() else 0)
     body = bytearray()
-    # read1 returns what has arrived, so that a dripping body cannot outlast the deadline.
     while chunk := response.raw.read1(CHUNK):
         body += chunk
         radiograph.check_size(len(body))
-        if time.monotonic() > deadline:
-            raise ImageUnavailable(_("The address of the image sends too slowly."))
+    # A connection that was shut down at the deadline looks like the end of the body.
+    if time.monotonic() > deadline:
+        raise ImageUnavailable(_("The address of the image sends too slowly."))
     return _not_a_page(bytes(body))
 
 

@@ -31,6 +31,11 @@ class JotformDelivery(models.Model):
     def __str__(self) -> str:
         return f"{self.submission_id or '-'} #{self.pk}"
 
+    def forget(self) -> None:
+        """Keep that it came, not what it said: nobody is going to work with it."""
+        self.fields = {}
+        self.save(update_fields=["fields"])
+
 
 class ResultReturnQuerySet(models.QuerySet["ResultReturn"]):
     def unsent(self) -> Self:

@@ -35,5 +35,6 @@ def send_when_a_worker_starts(sender: str, proc_name: str, **kwargs: object) -> 
     """A worker that starts may replace one that was killed while it was sending."""
     try:
         returns.send_due()
+        returns.requeue_lost()
     except DatabaseError:
         log.exception("answers were not looked for at worker start; the schedule does it")

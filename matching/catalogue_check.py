@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from implants.models import Implant, ReferenceImage
 from implants.storage import STORAGE_ERRORS
-from matching import radiograph
+from matching import indexing, radiograph
 from matching.encoder import get_encoder
 from matching.models import Embedding
 
@@ -42,9 +43,12 @@ def check(*, reencode: int = 64) -> CatalogueCheck:
         result.problems.append("the catalogue is empty")
     result.problems += _unreadable()
     result.problems += _without_reference(encoder)
+    result.problems += _without_vector(encoder)
     result.problems += _other_encoders(encoder)
     result.problems += _distances(encoder)
-    result.problems += _stale_vectors(encoder, reencode)
+    absent = _absent_films()
+    result.problems += absent.values()
+    result.problems += _stale_vectors(encoder, reencode, besides=absent)
     return result
 
 
@@ -66,13 +70,26 @@ def _unreadable() -> list[str]:
 
 
 def _without_reference(encoder: str) -> list[str]:
-    usable = Embedding.objects.of_encoder(encoder).filter(
-        reference_image__implant=OuterRef("pk"), reference_image__error=""
-    )
     return [
         f"{implant} (id {implant.pk}) has no usable reference"
-        for implant in Implant.objects.active().filter(~Q(Exists(usable)))
+        for implant in Implant.objects.active().filter(~_has_usable(encoder, "pk"))
     ]
+
+
+def _without_vector(encoder: str) -> list[str]:
+    """The others of these implants hide that one is missing."""
+    missing = indexing.without_vector(encoder).filter(_has_usable(encoder, "implant"), error="")
+    return [
+        f"reference {reference.pk} of {reference.implant} has no vector of this encoder"
+        for reference in missing.select_related("implant")
+    ]
+
+
+def _has_usable(encoder: str, implant: str) -> Q:
+    usable = Embedding.objects.of_encoder(encoder).filter(
+        reference_image__implant=OuterRef(implant), reference_image__error=""
+    )
+    return Q(Exists(usable))
 
 
 def _other_encoders(encoder: str) -> list[str]:
@@ -121,12 +138,32 @@ def _distances(encoder: str) -> list[str]:
     return problems
 
 
-def _stale_vectors(encoder: str, sample: int) -> list[str]:
-    ids = list(Embedding.objects.of_encoder(encoder).order_by("pk").values_list("pk", flat=True))
+def _absent_films() -> dict[int, str]:
+    """The problem of each reference whose film the storage does not hold."""
+    problems = {}
+    for reference in ReferenceImage.objects.filter(error=""):
+        film = f"the film of reference {reference.pk} cannot be read"
+        try:
+            if not reference.file.storage.exists(str(reference.file.name)):
+                problems[reference.pk] = f"{film}: {reference.file.name} is not in the storage"
+        except STORAGE_ERRORS as error:
+            problems[reference.pk] = f"{film}: {error}"
+            # The next thousand would each wait for the same answer.
+            break
+    return problems
+
+
+def _stale_vectors(encoder: str, sample: int, *, besides: Container[int]) -> list[str]:
+    rows = Embedding.objects.of_encoder(encoder).order_by("pk")
+    ids = [
+        pk
+        for pk, reference in rows.values_list("pk", "reference_image")
+        if reference not in besides
+    ]
     step = max(1, math.ceil(len(ids) / sample)) if sample else 1
     chosen = ids[::step] if sample else []
-    rows = Embedding.objects.filter(pk__in=chosen).select_related("reference_image")
-    return [problem for row in rows if (problem := _stale(row))]
+    sampled = Embedding.objects.filter(pk__in=chosen).select_related("reference_image")
+    return [problem for row in sampled if (problem := _stale(row))]
 
 
 def _stale(row: Embedding) -> str:

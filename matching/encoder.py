@@ -68,9 +68,15 @@ class ClipEncoder:
     def id(self) -> str:
         """Architecture, weights and their digest, preprocessing: stored with every vector."""
         _, _, weights_digest = self._load()
+        prefix, suffix = self.id_without_digest
+        return f"{prefix}{weights_digest}{suffix}"
+
+    @property
+    def id_without_digest(self) -> tuple[str, str]:
+        """What stands in the id before and after the digest, known without loading."""
         label = self.weights if not self._checkpoint else self._checkpoint.name
         # What tells encoders apart stands behind the label: a long one must not push it out.
-        return f"{self.architecture}/{label[:60]}@{weights_digest}/{PREPROCESSING}"
+        return f"{self.architecture}/{label[:60]}@", f"/{PREPROCESSING}"
 
     def encode(self, images: Sequence[Image.Image]) -> Vector:
         """Vectors of greyscale images, shape (len(images), 512), each of length 1.
@@ -139,7 +145,8 @@ class ClipEncoder:
                 )
         # A file that is no checkpoint makes unpicklers raise almost anything.
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            # The text alone may be a bare number.
+            reason = ": ".join(filter(None, (type(error).__name__, str(error))))
             raise EncoderError(f"RAIOX_ENCODER={self.name} cannot be loaded: {reason}") from error
         tower = model.visual.eval()
         if tower.output_dim != DIMENSIONS:

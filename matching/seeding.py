@@ -41,13 +41,13 @@ class AmbiguousName(ValueError):
 
 
 def files_in_folder(folder: Path) -> list[ReferenceFile]:
-    """Every file below a local folder, by name. Raises NotADirectoryError."""
+    """Every visible file below a local folder, by name. Raises NotADirectoryError."""
     if not folder.is_dir():
         raise NotADirectoryError(folder)
     return [
         ReferenceFile(path.relative_to(folder).as_posix(), path.read_bytes)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not _is_hidden(path.relative_to(folder))
     ]
 
 
@@ -85,7 +85,7 @@ def _new_references(files: Iterable[ReferenceFile], report: SeedReport) -> Itera
         try:
             reference = _add(file, known, report)
         except (NameNotUnderstood, AmbiguousName, RadiographError, *STORAGE_ERRORS) as error:
-            report.skipped.append((file.path, str(error) or type(error).__name__))
+            report.skipped.append((_printable(file.path), str(error) or type(error).__name__))
             continue
         if reference is not None:
             yield reference
@@ -170,6 +170,15 @@ def _has_diameter(implant: Implant, named: NamedImplant) -> bool:
     return named.diameter_mm in (None, implant.diameter_mm)
 
 
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _printable(path: str) -> str:
+    """The path with each byte that is not UTF-8 written as `\\xff`."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def _reader(name: str) -> Callable[[], bytes]:
     def read() -> bytes:
         with default_storage.open(name, "rb") as file:
@@ -182,4 +191,5 @@ def _walk(prefix: str) -> Iterator[str]:
     folders, names = default_storage.listdir(prefix)
     yield from (f"{prefix}/{name}" for name in names if name and not name.startswith("."))
     for folder in folders:
-        yield from _walk(f"{prefix}/{folder}")
+        if not folder.startswith("."):
+            yield from _walk(f"{prefix}/{folder}")

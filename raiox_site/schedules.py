@@ -9,6 +9,7 @@ SCHEDULES = {
     "sweep cases": ("cases.tasks.sweep_cases", 1),
     "send answers": ("integrations.tasks.send_due_returns", 1),
     "purge expired cases": ("cases.tasks.purge_expired", 24 * 60),
+    "purge deliveries": ("integrations.tasks.purge_deliveries", 24 * 60),
     "heartbeat": ("raiox_site.heartbeat.beat", 1),
 }
 

@@ -177,6 +177,7 @@ class Case(models.Model):
         """
         self.status, self.attempts, self.queued_at = self.Status.RECEIVED, 0, timezone.now()
         self.save(update_fields=["status", "attempts", "queued_at", "updated_at"])
+        self.images.update(error="")
 
     def record(self, what: CaseEvent.What, *, actor: Any = None, **details: Any) -> CaseEvent:
         """Add a line to the history. `details` hold ids, counts and codes, no patient data."""

@@ -70,3 +70,7 @@ def film_url(case):
 
 def html(response):
     return response.content.decode()
+
+
+def status_of(case):
+    return Case.objects.get(pk=case.pk).status

@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.urls import reverse
 from django.utils import timezone
 
-from cases.models import Case, Result
+from cases.models import Case, CaseImage, Finding, Result
 from cases.panel_forms import find_implants
 from cases.tests.making_cases import (
     act,
@@ -58,10 +58,11 @@ def test_the_queue_shows_urgent_cases_first_and_then_the_oldest(client, reviewer
     assert [row.pk for row in rows] == [urgent.pk, older.pk, younger.pk]
 
 
-def test_a_search_looks_in_every_status(client, reviewer, implants):
+@pytest.mark.parametrize("written", ["{}", "#{}"])
+def test_a_search_looks_in_every_status(client, reviewer, implants, written):
     decided = make_case(implants, status=Case.Status.REJECTED, decided_at=timezone.now())
 
-    response = client.get(queue(), {"q": f"{decided.pk}"})
+    response = client.get(queue(), {"q": written.format(decided.pk)})
 
     assert [row.pk for row in response.context["cl"].result_list] == [decided.pk]
 
@@ -173,6 +174,76 @@ def test_the_live_search_leaves_out_what_is_a_candidate_already(client, reviewer
     assert "Linha Um" not in content
 
 
+def test_the_live_search_gives_back_what_was_ticked(client, reviewer, implants, case):
+    rare = make_implant("Linha Rara")
+    query = {"finding": finding_of(case).pk, "choice": [choice(case, rare)]}
+
+    content = html(client.get(act("implants", case), query))
+
+    assert re.search(rf'value="{choice(case, rare)}"[^>]* checked', content)
+
+
+def test_a_case_in_the_making_promises_candidates_and_denies_none(client, reviewer):
+    case = make_case([], status=Case.Status.RECEIVED)
+    Finding.objects.all().delete()
+    none = "Não há candidatos"
+    assert none not in html(client.get(page(case)))
+
+    Case.objects.update(status=Case.Status.PENDING)
+    assert none in html(client.get(page(case)))
+
+
+def test_several_films_are_numbered(client, reviewer, implants, case):
+    assert 'class="film-number"' not in html(client.get(page(case)))
+    CaseImage.objects.create(case=case, file="films/second.jpg", width=64, height=96)
+
+    assert html(client.get(page(case))).count('class="film-number"') == 2
+
+
+@pytest.mark.parametrize(
+    ("who", "seen"),
+    [
+        ("approver", {"case", "implant", "resultreturn"}),
+        ("reader", {"case", "implant", "resultreturn"}),
+        ("curator", {"implant"}),
+    ],
+)
+def test_the_header_leads_where_the_user_may_go(client, request, who, seen):
+    client.force_login(request.getfixturevalue(who))
+
+    content = html(client.get(reverse("admin:index"), {"overview": ""}))
+    header = content.partition("<header")[2].partition("</header>")[0]
+
+    assert set(re.findall(r'href="/admin/\w+/(case|implant|resultreturn)/"', header)) == seen
+
+
+def test_no_breadcrumb_leads_to_a_page_of_one_app(client, reviewer, implants, case):
+    catalogue = reverse("admin:implants_implant_changelist")
+    form = reverse("admin:implants_implant_change", args=[implants[0].pk])
+    for url in (queue(), page(case), catalogue, form):
+        trail = html(client.get(url)).partition('class="breadcrumbs"')[2].partition("</div>")[0]
+        assert "?overview" in trail
+        assert 'href="/admin/cases/"' not in trail
+        assert 'href="/admin/implants/"' not in trail
+
+
+def test_no_link_logs_out_by_get(client, reviewer, case):
+    for url in (page(case), queue(), reverse("admin:index") + "?overview"):
+        content = html(client.get(url))
+        assert f'href="{reverse("admin:logout")}' not in content
+        assert f'method="post" action="{reverse("admin:logout")}"' in content
+
+
+def test_an_answer_is_never_sent_again_by_a_get(client, reviewer, implants, case):
+    client.post(act("approve", case), {"choice": choice(case, implants[0])})
+    answers = apps.get_model("integrations", "ResultReturn").objects
+    answer, _ = answers.update_or_create(case=case, defaults={"status": "given_up"})
+    url = reverse("admin:integrations_resultreturn_send_again", args=[answer.pk])
+
+    assert client.get(url).url == page(case)
+    assert answers.get(pk=answer.pk).status == "given_up"
+
+
 @pytest.mark.parametrize("finding", ["", "x", "999999", "²"])
 def test_the_live_search_of_no_finding_is_not_found(client, reviewer, case, finding):
     url = act("implants", case)
@@ -181,7 +252,8 @@ def test_the_live_search_of_no_finding_is_not_found(client, reviewer, case, find
 
 
 @pytest.mark.parametrize(
-    "text", ["Helix 4,3 x 10", "helix 4.3", "4,3mm Helix 10mm", "fabricante 4,3×10"]
+    "text",
+    ["Helix 4,3 x 10", "helix 4.3", "4,3mm Helix 10mm", "fabricante 4,3×10", "4,3 mm x 10 mm"],
 )
 def test_a_search_understands_sizes(text):
     wanted = make_implant("Helix GM")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import intake, review
+from cases import review
 from cases.models import Case, CaseEvent, Result
 from cases.tests.making_cases import (
     act,
@@ -16,6 +16,7 @@ from cases.tests.making_cases import (
     make_implant,
     page,
     queue,
+    status_of,
 )
 
 Event = CaseEvent.What
@@ -36,10 +37,6 @@ def implants():
 @pytest.fixture
 def case(implants):
     return make_case(implants)
-
-
-def status_of(case):
-    return Case.objects.get(pk=case.pk).status
 
 
 def told(response):
@@ -132,7 +129,9 @@ def test_approving_a_candidate_is_recorded_and_leads_back_to_the_queue(
     approved = Result.objects.get(approved=True)
     assert (approved.implant, approved.rank) == (implants[1], 2)
     assert approved.approved_by == reviewer
-    assert page(case) in html(client.get(response.url))
+    content = html(client.get(response.url))
+    assert page(case) in content
+    assert f'data-decided="{reviewer.pk}-{case.pk}"' in content
 
 
 def test_several_implants_can_be_approved_at_once(client, reviewer, implants, case):
@@ -213,8 +212,32 @@ def test_the_enter_key_never_decides(client, reviewer, implants, case):
     assert status_of(case) == Case.Status.PENDING
 
 
-def test_deciding_takes_a_post(client, reviewer, case):
-    assert client.get(act("approve", case)).status_code == 405
+@pytest.mark.parametrize("name", ["approve", "reject", "retry"])
+def test_deciding_takes_a_post_and_a_login_in_between_leads_back(client, reviewer, case, name):
+    response = client.get(act(name, case), follow=True)
+
+    assert response.redirect_chain[-1][0] == page(case)
+    assert told(response)
+    assert status_of(case) == Case.Status.PENDING
+    assert client.put(act(name, case)).status_code == 405
+
+
+def test_a_reason_that_was_typed_is_never_dropped_by_approving(client, reviewer, implants, case):
+    ticked = choice(case, implants[0])
+
+    response = client.post(act("approve", case), {"choice": ticked, "reason": "Ilegível."})
+
+    assert told(response)
+    assert "Ilegível." in html(response)
+    assert f'value="{ticked}" data-name="{implants[0]}" checked' in html(response)
+    assert status_of(case) == Case.Status.PENDING
+
+
+def test_the_missing_reason_is_told_at_its_field(client, reviewer, case):
+    content = html(client.post(act("reject", case), {"reason": " "}))
+
+    assert 'id="reason-problem"' in content
+    assert re.search(r'<textarea id="reason"[^>]* aria-describedby="reason-problem"', content)
 
 
 def test_a_case_that_does_not_exist_is_not_found(client, reviewer):
@@ -224,23 +247,10 @@ def test_a_case_that_does_not_exist_is_not_found(client, reviewer):
             assert client.post(url, {"choice": "1:1", "reason": "x"}).status_code == 404
 
 
-def test_a_failed_case_shows_its_reason_and_can_be_tried_again(client, reviewer, implants):
-    case = make_case([], status=Case.Status.RECEIVED)
-    intake.fail(case_id=case.pk, reason="O filme está danificado.")
-    assert "O filme está danificado." in html(client.get(page(case)))
-    assert act("retry", case) in html(client.get(page(case)))
-
-    response = client.post(act("retry", case))
-
-    assert response.url == page(case)
-    assert status_of(case) == Case.Status.RECEIVED
-    assert case.events.last().what == Event.RETRIED
-    assert 'http-equiv="refresh"' in html(client.get(page(case)))
-
-
 @pytest.mark.parametrize("name", ["approve", "reject"])
 def test_every_decision_shows_in_the_history_of_the_case(client, reviewer, implants, case, name):
-    client.post(act(name, case), {"choice": choice(case, implants[0]), "reason": "Ilegível."})
+    reason = "Ilegível." if name == "reject" else ""
+    client.post(act(name, case), {"choice": choice(case, implants[0]), "reason": reason})
 
     event = case.events.get(what=Event.APPROVED if name == "approve" else Event.REJECTED)
     assert event.actor == reviewer

@@ -19,6 +19,7 @@ def case(db: None, film: Callable[..., bytes]) -> Case:
         source=Case.Source.UPLOAD, images=[IncomingImage(content=film())], person=Person()
     ).case
     OrmQ.objects.all().delete()
+    Case.objects.update(queued_at=timezone.now() - timedelta(seconds=5))
     return received
 
 
@@ -45,7 +46,9 @@ def test_a_case_in_work_is_left_alone(film: Callable[..., bytes]) -> None:
     case = intake.receive(
         source=Case.Source.UPLOAD, images=[IncomingImage(content=film())], person=Person()
     ).case
-    Case.objects.filter(pk=case.pk).update(attempts=1)
+    Case.objects.filter(pk=case.pk).update(
+        attempts=1, queued_at=timezone.now() - timedelta(seconds=5)
+    )
     holding, release = threading.Event(), threading.Event()
 
     def worker() -> None:
@@ -71,3 +74,12 @@ def test_cases_that_are_not_waiting_for_the_worker_are_left_alone(case: Case, st
         status=status, attempts=1, failure="a reason", queued_at=timezone.now() - timedelta(days=1)
     )
     assert sweep.requeue_abandoned() == 0
+
+
+def test_a_starting_worker_queues_what_a_killed_one_may_have_held_and_only_once(
+    case: Case,
+) -> None:
+    assert sweep.requeue_abandoned() == 0
+    assert sweep.requeue_lost() == 1
+    assert sweep.requeue_lost() == 0
+    assert OrmQ.objects.count() == 1

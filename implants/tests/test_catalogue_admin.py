@@ -1,9 +1,11 @@
+import io
 import re
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from PIL import Image
 
 from implants.admin import ReferenceForm
 from implants.models import Implant, ReferenceImage
@@ -115,6 +117,56 @@ def test_a_file_that_is_no_picture_is_refused(client, curator, implant):
     assert not implant.references.exists()
 
 
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
+def test_a_picture_that_could_never_be_searched_is_refused(kind):
+    content = io.BytesIO()
+    Image.new("L", (300, 300)).save(content, kind)
+
+    form = ReferenceForm({"provenance": "clinic"}, {"file": upload(content.getvalue())})
+
+    assert "JPEG" in str(form.errors["file"])
+
+
+def test_an_empty_file_is_refused_in_our_own_words():
+    form = ReferenceForm({"provenance": "clinic"}, {"file": upload(b"")})
+
+    assert form.errors["file"] == [str(ReferenceForm.Meta.error_messages["file"]["empty"])]
+
+
+def test_a_reference_can_be_added_where_there_is_one_already(client, curator, reference):
+    """The browser sends the file only from a multipart form."""
+    client.force_login(curator)
+
+    content = html(client.get(form_page(reference.implant)))
+
+    form = re.search(r'<form[^>]*id="implant_form"[^>]*>', content)[0]
+    assert 'enctype="multipart/form-data"' in form
+
+
+def test_whoever_adds_references_learns_that_they_are_being_checked(client, curator, implant, film):
+    client.force_login(curator)
+
+    def told(*rows):
+        response = client.post(form_page(implant), sent(implant, *rows), follow=True)
+        return [message.level_tag for message in response.context["messages"]]
+
+    assert "info" in told({"file": upload(film(1))})
+    assert "info" not in told()
+
+
+def test_the_fields_of_a_reference_are_named_and_know_the_limit(client, curator, reference):
+    client.force_login(curator)
+
+    content = html(client.get(form_page(reference.implant)))
+
+    fields = re.findall(r"<(?:input|select)[^>]*name=\"references-[^>]*>", content)
+    visible = [field for field in fields if 'type="hidden"' not in field]
+    assert len(visible) > 5
+    assert all("aria-label=" in field for field in visible)
+    assert 'data-max-bytes="5242880"' in content
+    assert "cases/upload-size" in content
+
+
 def test_a_picture_over_the_limit_is_refused(film, settings):
     settings.RAIOX_MAX_IMAGE_BYTES = 100
 
@@ -166,7 +218,12 @@ def test_the_catalogue_can_be_searched_and_filtered(client, curator, implant):
     client.force_login(curator)
     Implant.objects.create(manufacturer="Fabricante", name="Linha Dois", connection="external_hex")
 
-    for query in ({"q": "linha um"}, {"connection__exact": "morse_taper"}):
+    for query in (
+        {"q": "linha um"},
+        {"q": "linha 4,3"},
+        {"q": "4.3 x 10"},
+        {"connection__exact": "morse_taper"},
+    ):
         rows = client.get(reverse(LIST), query).context["cl"].result_list
         assert list(rows) == [implant]
 

@@ -30,6 +30,10 @@ def test_manufacturer_line_and_diameter_are_read_from_a_full_name(
         ("neodent/titamax_ex_3.75mm_04.jpg", "Neodent", "Titamax EX", "3.75"),
         ("2024/straumann/blx_01.jpg", "Straumann", "BLX", None),
         ("implacil/due_cone_02.png", "Implacil", "DUE Cone", None),
+        ("neodent/deep/alvim_cm_01.jpg", "Neodent", "Alvim CM", None),
+        ("neodent/straumann/alvim_cm_01.jpg", "Neodent", "Alvim CM", None),
+        ("implacil/deep/due_cone_02.png", "Implacil", "DUE Cone", None),
+        ("2024/implacil/due_cone_02.png", "Implacil", "DUE Cone", None),
     ],
 )
 def test_a_folder_names_the_manufacturer_of_the_files_in_it(
@@ -101,6 +105,13 @@ def test_a_full_name_counts_more_than_a_folder_that_is_no_manufacturer() -> None
         ("STRAUMANN_BLX_0mm.jpg", "not that of an implant"),
         ("STRAUMANN_BLX_45mm_11.jpg", "not that of an implant"),
         ("straumann/blx_20.0mm.jpg", "not that of an implant"),
+        ("STRAUMANN_BLX_99999mm.jpg", "diameter"),
+        ("STRAUMANN_BLX_99999mm_01.jpg", "diameter"),
+        ("straumann/blx_4.555mm.jpg", "diameter"),
+        ("straumann/blx4mm.jpg", "diameter"),
+        ("STRAUMANN_BLX_99999mm_4.5mm.jpg", "diameter"),
+        ("ACME_r\udcff_4mm.jpg", "not UTF-8"),
+        ("acm\udcff/line_4mm.jpg", "not UTF-8"),
         (f"straumann/{'bone_level_' * 16}01.jpg", "too long"),
         (f"{'straumann' * 12}/blx_01.jpg", "too long"),
     ],
@@ -119,3 +130,22 @@ def test_two_spellings_of_a_name_have_one_key() -> None:
 def test_a_line_is_also_found_without_what_stands_in_brackets() -> None:
     assert name_keys("BLX (RB)") == {"blxrb", "blx"}
     assert name_keys("(RB)") == {"rb"}
+
+
+@pytest.mark.parametrize(
+    ("name", "abbreviation"),
+    [
+        ("Tapered Screw-Vent (TSV)", "tsv"),
+        ("Bone Level (BL)", "bl"),
+        ("Bone Level Tapered (BLT)", "blt"),
+    ],
+)
+def test_a_line_answers_to_its_abbreviation(name: str, abbreviation: str) -> None:
+    assert abbreviation in name_keys(name)
+
+
+@pytest.mark.parametrize("name", ["BLX (RB)", "BLX (B)", "Standard (Tissue Level)", "Line ()"])
+def test_what_stands_in_brackets_is_no_name_unless_it_is_the_abbreviation(name: str) -> None:
+    inside = key(name.partition("(")[2])
+    assert inside not in name_keys(name)
+    assert "" not in name_keys(name)

@@ -7,8 +7,12 @@ from typing import Any
 
 import requests
 from django.utils.translation import gettext as _
+from urllib3.exceptions import HTTPError
+
+from integrations.deadline import total_deadline
 
 TIMEOUT = (3.0, 10.0)
+DEADLINE_SECONDS = 15.0
 _SUBMISSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PART_OF_ANSWER = re.compile(r"(\d+)_(.+)")
 _LIMIT = re.compile(r"limit|quota", re.IGNORECASE)
@@ -54,17 +58,18 @@ class JotformClient:
         if not _SUBMISSION_ID.fullmatch(submission_id):
             raise JotformError(_("The submission number is not valid."), permanent=True)
         try:
-            response = requests.request(
-                method,
-                f"{self._base}/submission/{submission_id}",
-                data=data,
-                # Bytes, so that a key with a stray character cannot fail to be encoded.
-                headers={"APIKEY": self._api_key.encode(), "Accept": "application/json"},
-                timeout=TIMEOUT,
-                # A redirect would carry the key to wherever it leads.
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
+            with requests.Session() as session, total_deadline(session, DEADLINE_SECONDS):
+                response = session.request(
+                    method,
+                    f"{self._base}/submission/{submission_id}",
+                    data=data,
+                    # Bytes, so that a key with a stray character cannot fail to be encoded.
+                    headers={"APIKEY": self._api_key.encode(), "Accept": "application/json"},
+                    timeout=TIMEOUT,
+                    # A redirect would carry the key to wherever it leads.
+                    allow_redirects=False,
+                )
+        except (requests.RequestException, HTTPError, OSError) as error:
             # The cause may quote the key: only its kind goes on.
             kind = type(error).__name__
             raise JotformError(

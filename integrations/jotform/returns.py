@@ -11,7 +11,7 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -30,6 +30,7 @@ RETURN_TASK = "integrations.tasks.send_return"
 WORK_LOCK = "raiox.answer"
 MAX_ATTEMPTS = 12
 QUEUE_LEASE = timedelta(minutes=1)
+LOST_AT_MOST = 20
 CONFIGURATION_CHECK = timedelta(minutes=1)
 
 
@@ -39,22 +40,22 @@ class AlreadySent(ValueError):
 
 def queue_return(*, case: Case) -> ResultReturn | None:
     """Put the answer to a decided case into the outbox, once; None when nobody waits for it.
+    An answer that is there and neither sent nor queued is queued again.
 
     Called inside the transaction that decides the case.
     """
     if not case.jotform_submission_id:
         return None
     with transaction.atomic():
-        row, is_new = ResultReturn.objects.get_or_create(
+        row, is_new = ResultReturn.objects.select_for_update().get_or_create(
             case=case, defaults={"next_try_at": timezone.now() + QUEUE_LEASE}
         )
-        if is_new:
-            case.record(CaseEvent.What.ANSWER_QUEUED)
-            enqueue(RETURN_TASK, row.pk)
+        if is_new or row.status not in (ResultReturn.Status.SENT, ResultReturn.Status.QUEUED):
+            _queue(row)
     return row
 
 
-def send_again(*, return_id: int, by: AbstractBaseUser) -> ResultReturn:
+def send_again(*, return_id: int, by: User) -> ResultReturn:
     """Any but sent → queued, with its attempts forgiven.
 
     Raises AlreadySent, ResultReturn.DoesNotExist.
@@ -63,12 +64,30 @@ def send_again(*, return_id: int, by: AbstractBaseUser) -> ResultReturn:
         row = ResultReturn.objects.select_for_update().get(pk=return_id)
         if row.status == ResultReturn.Status.SENT:
             raise AlreadySent(_("The answer has been delivered already."))
-        row.status, row.attempts, row.last_error = ResultReturn.Status.QUEUED, 0, ""
-        row.next_try_at = timezone.now() + QUEUE_LEASE
-        row.save()
-        row.case.record(CaseEvent.What.ANSWER_QUEUED, actor=by)
-        enqueue(RETURN_TASK, row.pk)
+        _queue(row, by=by)
     return row
+
+
+def requeue_lost() -> int:
+    """Queue answers whose task a killed worker may have taken along; their number.
+
+    Called when a worker starts. A cluster holds only a few tasks at a time, and one that is
+    queued twice is sent once.
+    """
+    queued = ResultReturn.objects.filter(status=ResultReturn.Status.QUEUED, attempts=0)
+    ids = queued.order_by("next_try_at").values_list("pk", flat=True)[:LOST_AT_MOST]
+    lost = [return_id for return_id in ids if not is_locked(WORK_LOCK, return_id)]
+    for return_id in lost:
+        enqueue(RETURN_TASK, return_id)
+    return len(lost)
+
+
+def _queue(row: ResultReturn, *, by: User | None = None) -> None:
+    row.status, row.attempts, row.last_error = ResultReturn.Status.QUEUED, 0, ""
+    row.next_try_at = timezone.now() + QUEUE_LEASE
+    row.save()
+    row.case.record(CaseEvent.What.ANSWER_QUEUED, actor=by)
+    enqueue(RETURN_TASK, row.pk)
 
 
 def send_due() -> int:
@@ -136,7 +155,8 @@ def _attempt(row: ResultReturn) -> None:
         row,
         status=ResultReturn.Status.QUEUED,
         attempts=F("attempts") + 1,
-        next_try_at=timezone.now(),
+        last_error=_("The attempt was interrupted."),
+        next_try_at=timezone.now() + (backoff(row.attempts) if row.attempts else timedelta()),
     ):
         return
     row.attempts += 1

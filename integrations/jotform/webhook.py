@@ -23,7 +23,8 @@ from integrations.throttles import WebhookThrottle
 from integrations.views import OpenDoor
 from matching import radiograph
 
-MAX_FILMS = 20
+# As many files as Django takes in one form.
+MAX_FILMS = 100
 MAX_ID = 32
 
 
@@ -75,11 +76,16 @@ def accept_submission(
         problem=submission.problem[:255],
     )
     if submission.is_preview:
+        delivery.forget()
         return Response({"status": "ignored", "case_id": None})
     images = list(uploaded) or [
         IncomingImage(source_url=url) for url in submission.file_urls[:MAX_FILMS]
     ]
-    _check(submission, images)
+    try:
+        _check(submission, images)
+    except APIException:
+        delivery.forget()
+        raise
     received = intake.receive(
         source=Case.Source.JOTFORM,
         images=images,
@@ -93,6 +99,8 @@ def accept_submission(
         form_id=submission.form_id,
         problem="" if images else submission.problem,
     )
+    if received.case.status == Case.Status.ARCHIVED:
+        delivery.forget()
     JotformDelivery.objects.filter(pk=delivery.pk).update(case=received.case)
     return Response({"status": "accepted", "case_id": received.case.pk})
 

@@ -63,6 +63,21 @@ def test_a_dripping_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_dripping_header_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        for _ in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    monkeypatch.setattr(fetch, "DEADLINE_SECONDS", 1.0)
+    started = time.monotonic()
+    with serving(drip) as base, pytest.raises(ImageUnavailable):
+        fetch.fetch_image(base)
+    assert time.monotonic() - started < 5
+
+
 def test_an_address_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(3)

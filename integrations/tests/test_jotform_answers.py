@@ -678,7 +678,7 @@ def test_the_button_sends_again_and_leads_back_to_the_case(
     client.force_login(approver)
     url = reverse("admin:integrations_resultreturn_send_again", args=[answer.pk])
 
-    assert client.get(url).status_code == 405
+    assert client.get(url).status_code == 302
     response = client.post(url)
 
     assert response.status_code == 302

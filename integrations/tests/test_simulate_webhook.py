@@ -196,3 +196,33 @@ def test_an_image_given_by_its_address_is_served_again(
 
     assert instance.films == [FILM]
     assert instance.received[0].file_urls[0].endswith("/film%20a.png")
+
+
+def test_an_image_that_is_cut_short_is_reported(api: str, instance: Instance) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(FILM)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with pytest.raises(CommandError, match="cannot be fetched"):
+            call_command(
+                "simulate_webhook", image=f"http://127.0.0.1:{server.server_port}/a.png", api=api
+            )
+        server.shutdown()
+
+    assert instance.received == []
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_count_of_none_is_refused(api: str, instance: Instance, film: Path, count: int) -> None:
+    with pytest.raises(CommandError, match="--count"):
+        simulate(api, film, count=count)
+
+    assert instance.received == []

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from PIL import Image
 
@@ -80,6 +81,21 @@ def test_an_inactive_implant_needs_no_reference(catalogue: list[Implant]) -> Non
 def test_a_reference_without_a_vector_is_no_usable_one(catalogue: list[Implant]) -> None:
     Embedding.objects.filter(reference_image__implant=catalogue[2]).delete()
     assert checked() == [f"{catalogue[2]} (id {catalogue[2].pk}) has no usable reference"]
+
+
+def test_a_reference_without_a_vector_beside_others_that_have_one_is_named(
+    catalogue: list[Implant],
+) -> None:
+    reference = first_reference(catalogue[1])
+    Embedding.objects.filter(reference_image=reference).update(encoder=OTHER_ENCODER)
+    assert checked() == [
+        f"reference {reference.pk} of {catalogue[1]} has no vector of this encoder",
+        f"1 vectors belong to another encoder: {OTHER_ENCODER}",
+    ]
+    # A film that cannot be read is named as such, once.
+    ReferenceImage.objects.filter(pk=reference.pk).update(error="damaged.")
+    Embedding.objects.filter(reference_image=reference).delete()
+    assert checked() == [f"reference {reference.pk} of {catalogue[1]} cannot be used: damaged."]
 
 
 def test_a_reference_that_cannot_be_read_is_named_and_does_not_count(
@@ -166,11 +182,42 @@ def test_a_film_that_is_gone_or_damaged_is_found(
     assert problem.startswith(f"the film of reference {reference.pk} cannot be read: ")
 
 
+@pytest.mark.parametrize("reencode", [0, 64])
+def test_every_film_that_is_gone_is_found_whatever_the_sample(
+    catalogue: list[Implant], reencode: int
+) -> None:
+    gone = [first_reference(implant) for implant in catalogue[:3]]
+    for reference in gone:
+        Path(reference.file.path).unlink()
+    assert catalogue_check.check(reencode=reencode).problems == [
+        f"the film of reference {reference.pk} cannot be read: "
+        f"{reference.file.name} is not in the storage"
+        for reference in gone
+    ]
+
+
+def test_a_storage_that_does_not_answer_is_asked_once(
+    catalogue: list[Implant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(_storage: FileSystemStorage, name: str) -> bool:
+        asked.append(name)
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr(FileSystemStorage, "exists", refuse)
+    assert catalogue_check.check(reencode=0).problems == [
+        f"the film of reference {ReferenceImage.objects.earliest('pk').pk} "
+        "cannot be read: no answer"
+    ]
+    assert len(asked) == 1
+
+
 def test_only_a_sample_is_encoded_again_spread_over_the_catalogue(
     catalogue: list[Implant],
 ) -> None:
     for reference in ReferenceImage.objects.all():
-        Path(reference.file.path).unlink()
+        Path(reference.file.path).write_bytes(b"damaged")
     assert len(catalogue_check.check(reencode=4).problems) == 4
     assert catalogue_check.check(reencode=0).problems == []
     assert len(catalogue_check.check().problems) == 8
@@ -178,7 +225,7 @@ def test_only_a_sample_is_encoded_again_spread_over_the_catalogue(
 
 def test_a_sample_is_never_larger_than_asked(catalogue: list[Implant]) -> None:
     for reference in ReferenceImage.objects.all():
-        Path(reference.file.path).unlink()
+        Path(reference.file.path).write_bytes(b"damaged")
     for asked, taken in {3: 3, 5: 4, 7: 4, 9: 8}.items():
         assert len(catalogue_check.check(reencode=asked).problems) == taken
 

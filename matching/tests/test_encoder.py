@@ -161,6 +161,23 @@ def test_the_id_names_architecture_weights_digest_and_preprocessing() -> None:
     assert int(digest, 16)
 
 
+@pytest.mark.parametrize("weights", ["random", "openai", "weights/dental-v3.pt"])
+def test_the_id_is_known_but_for_the_digest_before_anything_is_loaded(
+    tmp_path: Path, weights: str
+) -> None:
+    encoder = fresh(weights, tmp_path)
+    prefix, suffix = encoder.id_without_digest
+    assert prefix == f"{ARCHITECTURE}/{Path(weights).name}@"
+    assert suffix == f"/{PREPROCESSING}"
+    assert not encoder.is_loaded
+
+
+def test_the_id_is_what_is_known_ahead_around_the_digest() -> None:
+    prefix, suffix = get_encoder().id_without_digest
+    middle = get_encoder().id.removeprefix(prefix).removesuffix(suffix)
+    assert len(middle) == 12
+
+
 def test_a_film_is_padded_and_never_stretched() -> None:
     wide = picture(1, (200, 90))
     padded = Image.new("L", (200, 200), 0)
@@ -246,7 +263,7 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.pt").write_bytes(content)
-    with pytest.raises(EncoderError, match=r"broken\.pt cannot be loaded: \S"):
+    with pytest.raises(EncoderError, match=r"broken\.pt cannot be loaded: \w+Error\b"):
         fresh("broken.pt", tmp_path).encode([picture()])
 
 

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.management import CommandError, call_command
 from implants import catalogue
 from implants.models import Implant, ReferenceImage
 from matching import demo, evaluation, radiograph
+from matching import encoder as encoder_module
 from matching.encoder import get_encoder
 from matching.evaluation import FIRST_QUERY_SEED, Query, recall
 from matching.models import Embedding
@@ -183,3 +185,27 @@ def test_without_phantoms_there_is_nothing_to_evaluate() -> None:
 def test_no_film_per_implant_is_nothing_to_evaluate(rendered: list[Implant]) -> None:
     with pytest.raises(CommandError, match="seeds"):
         evaluated(seeds=0)
+
+
+def test_an_encoder_that_cannot_be_loaded_is_an_error_in_one_sentence(
+    rendered: list[Implant], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_module, "_encoder", get_encoder())
+    settings.RAIOX_ENCODER = "ViT-B-32/absent.pt"
+    with pytest.raises(CommandError, match=r"absent\.pt"):
+        evaluated()
+
+
+def test_a_phantom_is_rendered_into_a_file(tmp_path: Path) -> None:
+    output = io.StringIO()
+    call_command("make_phantom", tmp_path / "x.jpg", stdout=output)
+    assert radiograph.load((tmp_path / "x.jpg").read_bytes()).width
+    assert output.getvalue() == f"{tmp_path / 'x.jpg'}: Straumann BLX\n"
+
+
+@pytest.mark.parametrize("place", ["absent/x.jpg", "."])
+def test_a_place_that_cannot_be_written_is_an_error_in_one_sentence(
+    tmp_path: Path, place: str
+) -> None:
+    with pytest.raises(CommandError, match="cannot be written: "):
+        call_command("make_phantom", tmp_path / place)

@@ -1,4 +1,5 @@
 import io
+import os
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from implants.models import Implant, ReferenceImage
 from integrations.spaces import spaces_storage
+from matching import encoder as encoder_module
 from matching import radiograph, seeding
 from matching.encoder import get_encoder
 from matching.matcher import match
@@ -189,6 +191,45 @@ def test_every_file_that_is_skipped_is_reported_with_the_reason(
     assert Implant.objects.count() == ReferenceImage.objects.count() == 1
 
 
+def test_a_name_that_is_not_utf8_is_skipped_and_the_run_goes_on(
+    folder: Path, film: Callable[..., bytes]
+) -> None:
+    put(folder, os.fsdecode(b"ACME_r\xff_4mm.jpg"), film(seed=1))
+    put(folder, "STRAUMANN_BLX_4.5mm_11.jpg", film(seed=2))
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    call_command("seed_implants", str(folder), quiet=True, stdout=output)
+    output.seek(0)
+    first, second = output.read().splitlines()
+    assert first == "1 added, 0 unchanged, 1 new implants, 1 skipped"
+    assert second == r"  skipped ACME_r\xff_4mm.jpg: the name is not UTF-8"
+    assert lines() == ["Straumann BLX 4,5 mm"]
+
+
+def test_hidden_folders_are_left_alone(
+    private_media: Path, tmp_path: Path, film: Callable[..., bytes]
+) -> None:
+    # Only what is below the folder counts: the folder itself may be hidden.
+    for folder in (tmp_path / ".films", private_media / "referencia"):
+        put(folder, ".hid/STRAUMANN_HID_4mm.jpg", film(seed=1))
+        put(folder, "neodent/.trash/deep/helix_01.jpg", film(seed=2))
+        put(folder, "neodent/helix_02.jpg", film(seed=3))
+    for files in (files_in_folder(tmp_path / ".films"), files_in_storage()):
+        assert [file.path for file in files] == ["neodent/helix_02.jpg"]
+
+
+def test_a_line_is_found_by_its_abbreviation(folder: Path, film: Callable[..., bytes]) -> None:
+    Implant.objects.create(
+        manufacturer="Zimmer", name="Tapered Screw-Vent (TSV)", diameter_mm="4.1"
+    )
+    put(folder, "ZIMMER_TSV_3.7mm.jpg", film(seed=1))
+    put(folder, "ZIMMER_TSV_4.1mm.jpg", film(seed=2))
+    assert counts(seeded(folder)) == (2, 0, 1, 0)
+    assert lines() == [
+        "Zimmer Tapered Screw-Vent (TSV) 3,7 mm",
+        "Zimmer Tapered Screw-Vent (TSV) 4,1 mm",
+    ]
+
+
 def test_one_film_cannot_stand_for_two_brands(folder: Path, film: Callable[..., bytes]) -> None:
     put(folder, "NEODENT_HELIX_4mm_01.jpg", film(seed=1))
     put(folder, "STRAUMANN_BLX_4.5mm_11.jpg", film(seed=1))
@@ -232,6 +273,16 @@ def test_a_run_that_was_killed_is_finished_by_the_next(
     assert (ReferenceImage.objects.count(), Embedding.objects.count()) == (2, 0)
     assert counts(seeded(folder)) == (0, 2, 0, 0)
     assert Embedding.objects.count() == 2
+
+
+def test_an_encoder_that_cannot_be_loaded_is_an_error_in_one_sentence(
+    folder: Path, film: Callable[..., bytes], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_module, "_encoder", get_encoder())
+    settings.RAIOX_ENCODER = "ViT-B-32/absent.pt"
+    put(folder, "STRAUMANN_BLX_4.5mm_11.jpg", film(seed=1))
+    with pytest.raises(CommandError, match=r"absent\.pt"):
+        call_command("seed_implants", str(folder), quiet=True)
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

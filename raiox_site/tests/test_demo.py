@@ -8,6 +8,11 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from cases.models import Case
+from implants.models import Implant, ReferenceImage
+from matching import demo
+from matching import encoder as encoder_module
+from matching.encoder import ClipEncoder, get_encoder
+from matching.models import Embedding
 from raiox_site import demo_accounts
 
 
@@ -56,12 +61,76 @@ def test_seed_cases_fills_the_queue_with_phantoms(
     assert set(Case.objects.values_list("status", flat=True)) == {"received"}
 
 
+@pytest.mark.parametrize("count", [0, -3])
+def test_seed_cases_refuses_a_count_of_none(catalogue: list[Any], count: int) -> None:
+    with pytest.raises(CommandError, match="--count"):
+        call_command("seed_cases", count=count)
+    assert not Case.objects.exists()
+
+
+@pytest.fixture
+def one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo catalogue, cut down to one implant with one phantom."""
+    facts = demo.demo_catalogue()[:1]
+    monkeypatch.setattr(demo, "demo_catalogue", lambda: facts)
+    monkeypatch.setattr(demo, "REFERENCES_PER_IMPLANT", 1)
+
+
+def other_encoder(monkeypatch: pytest.MonkeyPatch, settings: Any, name: str) -> ClipEncoder:
+    """An encoder in place of the process's, which is put back at the end of the test."""
+    monkeypatch.setattr(encoder_module, "_encoder", get_encoder())
+    settings.RAIOX_ENCODER = name
+    monkeypatch.setattr(encoder_module, "_encoder", None)
+    return get_encoder()
+
+
+def test_setup_demo_loads_no_encoder_when_nothing_is_missing(
+    db: None, one_line: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    call_command("setup_demo")
+    assert Embedding.objects.count() == 1
+    fresh = other_encoder(monkeypatch, settings, settings.RAIOX_ENCODER)
+    call_command("setup_demo")
+    assert not fresh.is_loaded
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        None,
+        "ViT-B-32/openai@0123456789ab/pad-v1",
+        "ViT-B-16/random@0123456789ab/pad-v1",
+        "ViT-B-32/random@0123456789ab/pad-v0",
+    ],
+)
+def test_setup_demo_embeds_what_has_no_vector_of_the_configured_encoder(
+    db: None, one_line: None, encoder: str | None
+) -> None:
+    call_command("setup_demo")
+    if encoder:
+        Embedding.objects.update(encoder=encoder)
+    else:
+        Embedding.objects.all().delete()
+    call_command("setup_demo")
+    assert Embedding.objects.filter(encoder=get_encoder().id).count() == 1
+
+
+@pytest.mark.parametrize("missing", ["phantoms", "vectors"])
+def test_an_encoder_that_cannot_be_loaded_is_an_error_in_one_sentence(
+    db: None, one_line: None, monkeypatch: pytest.MonkeyPatch, settings: Any, missing: str
+) -> None:
+    if missing == "vectors":
+        call_command("setup_demo")
+    before = ReferenceImage.objects.count()
+    other_encoder(monkeypatch, settings, "ViT-B-32/absent.pt")
+    with pytest.raises(CommandError, match=r"absent\.pt"):
+        call_command("setup_demo")
+    assert ReferenceImage.objects.count() == before
+
+
 def test_setup_demo_gives_thirty_two_implants_three_phantoms_or_more(
     db: None, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    from implants.models import Implant, ReferenceImage
-    from matching import demo
-
     monkeypatch.setattr(demo, "REFERENCES_PER_IMPLANT", 1)
     call_command("setup_demo")
     assert Implant.objects.count() == 32

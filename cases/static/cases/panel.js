@@ -33,10 +33,11 @@ function prepareZoom(link) {
 }
 
 function tellSelection(form) {
+  const line = form.querySelector("[data-selection]");
+  if (!line) return;
   const names = [...form.elements]
     .filter((box) => box.name === "choice" && box.checked)
     .map((box) => box.dataset.name);
-  const line = form.querySelector("[data-selection]");
   line.textContent = names.length ? names.join(" + ") : form.dataset.nothingSelected;
   line.classList.toggle("is-empty", names.length === 0);
 }
@@ -53,6 +54,11 @@ function showOthers(target, html) {
   target.replaceChildren(...fresh.childNodes);
 }
 
+function tellSessionEnded(target) {
+  if (target.querySelector("[role=alert]")) return;
+  target.prepend(document.getElementById("session-ended").content.cloneNode(true));
+}
+
 function prepareSearch(input) {
   const target = document.getElementById(`others-${input.dataset.finding}`);
   let waiting = 0;
@@ -64,8 +70,10 @@ function prepareSearch(input) {
     const query = new URLSearchParams({ finding: input.dataset.finding, q: input.value });
     try {
       const answer = await fetch(`${input.dataset.search}?${query}`, { signal: running.signal });
-      if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
-      showOthers(target, await answer.text());
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      // Only the login page lies behind a redirect.
+      if (answer.redirected) tellSessionEnded(target);
+      else showOthers(target, await answer.text());
     } catch (error) {
       // The search button still does it, and shows what is wrong.
       if (error.name !== "AbortError") input.dataset.failed = "yes";
@@ -90,8 +98,20 @@ function prepareSearch(input) {
   });
 }
 
+// Open, the panel may stand at the end of the page: whoever opens it goes there.
+function prepareReject(details) {
+  details.querySelector("summary").addEventListener("click", () => {
+    setTimeout(() => {
+      if (!details.open) return;
+      details.querySelector("textarea").focus();
+      details.scrollIntoView({ block: "nearest" });
+    });
+  });
+}
+
 function prepareDecision(form) {
   let isSent = false;
+  prepareReject(form.querySelector("details"));
   form.addEventListener("change", () => tellSelection(form));
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.type === "checkbox") event.preventDefault();

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import requests
 from django.core.management.base import BaseCommand, CommandError
+from urllib3.exceptions import HTTPError
 
 from integrations.jotform.simulator import (
     UPLOAD_QUESTION,
@@ -52,6 +53,8 @@ class Command(BaseCommand):
         timeout: float,
         **options: object,
     ) -> None:
+        if count < 1:
+            raise CommandError("--count must be at least 1.")
         deadline = time.monotonic() + timeout
         name, content = _image(image)
         with FileServer() as files:
@@ -125,6 +128,7 @@ def _image(source: str) -> tuple[str, bytes]:
         response = requests.get(source, timeout=(5, 30), stream=True)
         response.raise_for_status()
         content = response.raw.read(MAX_IMAGE_BYTES, decode_content=True)
-    except requests.RequestException as error:
+    # Reading the body piece by piece, requests does not translate urllib3's errors.
+    except (requests.RequestException, HTTPError) as error:
         raise CommandError(f"The image cannot be fetched: {error}") from error
     return unquote(parts.path.rpartition("/")[2]) or "radiografia", content

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from matching import evaluation
-from matching.encoder import get_encoder
+from matching.encoder import EncoderError, get_encoder
 from matching.phantoms import DIFFICULTIES
 
 
@@ -26,6 +26,10 @@ class Command(BaseCommand):
         implants = evaluation.demo_implants()
         if not implants or options["seeds"] < 1:
             raise CommandError("Nothing to evaluate: run setup_demo first, with --seeds ≥ 1.")
+        try:
+            get_encoder().load()
+        except EncoderError as error:
+            raise CommandError(str(error)) from error
         queries = list(
             tqdm(
                 evaluation.identify_phantoms(

@@ -26,5 +26,8 @@ class Command(BaseCommand):
             lines = ", ".join(facts.name for facts in demo_catalogue())
             raise CommandError(f"No demo line is called so. There are: {lines}")
         content = phantom_jpeg(facts, seed=options["seed"], difficulty=options["difficulty"])
-        options["file"].write_bytes(content)
+        try:
+            options["file"].write_bytes(content)
+        except OSError as error:
+            raise CommandError(f"{options['file']} cannot be written: {error.strerror}") from error
         self.stdout.write(f"{options['file']}: {facts.manufacturer} {facts.name}")

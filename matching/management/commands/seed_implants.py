@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from implants.storage import STORAGE_ERRORS
 from matching import seeding
+from matching.encoder import EncoderError
 
 
 class Command(BaseCommand):
@@ -27,9 +28,12 @@ class Command(BaseCommand):
             )
         except STORAGE_ERRORS as error:
             raise CommandError(f"The reference folder cannot be listed: {error}") from error
-        report = seeding.seed(
-            tqdm(files, unit="film", desc="seeding", disable=options["quiet"] or None)
-        )
+        try:
+            report = seeding.seed(
+                tqdm(files, unit="film", desc="seeding", disable=options["quiet"] or None)
+            )
+        except EncoderError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(
             f"{report.added} added, {report.unchanged} unchanged, "
             f"{report.new_implants} new implants, {len(report.skipped)} skipped"

@@ -23,6 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("Cases are never made up in production.")
+        if options["count"] < 1:
+            raise CommandError("--count must be at least 1.")
         implants = evaluation.demo_implants()
         if not implants:
             raise CommandError("There is no demo catalogue: run setup_demo first.")

@@ -5,8 +5,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from implants.models import ReferenceImage
 from matching import demo, indexing
-from matching.encoder import get_encoder
+from matching.encoder import EncoderError, get_encoder
+from matching.models import Embedding
 from raiox_site import demo_accounts
 
 
@@ -26,9 +28,16 @@ class Command(BaseCommand):
             self._show(demo_accounts.ensure(accounts))
             return
         demo_accounts.ensure(accounts)
-        if due := demo.missing_phantoms():
+        due = demo.missing_phantoms()
+        # Loading the encoder takes seconds, and each `make run` comes by here.
+        if not due and not _lacks_vectors():
+            return
+        try:
+            encoder = get_encoder().id
+        except EncoderError as error:
+            raise CommandError(str(error)) from error
+        if due:
             self._progress(demo.render_references(due), len(due), "phantoms")
-        encoder = get_encoder().id
         if missing := indexing.without_vector(encoder).filter(error=""):
             self._progress(
                 indexing.index_references(missing.iterator(chunk_size=200)),
@@ -44,3 +53,12 @@ class Command(BaseCommand):
         for username, password in passwords.items():
             role = demo_accounts.ROLES.get(username, "")
             self.stdout.write(f"  {username:<10} {password}   ({role})")
+
+
+def _lacks_vectors() -> bool:
+    """Whether a reference has no vector of the configured encoder, whatever the digest of its
+    weights: that is known only once they are loaded."""
+    prefix, suffix = get_encoder().id_without_digest
+    vectors = Embedding.objects.filter(encoder__startswith=prefix, encoder__endswith=suffix)
+    references = ReferenceImage.objects.filter(error="")
+    return references.exclude(pk__in=vectors.values("reference_image_id")).exists()

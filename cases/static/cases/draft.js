@@ -1,0 +1,57 @@
+// What is ticked and typed stays in this tab until the case is decided: a session that ends
+// in between, or a reload, loses nothing. Under the user's number: nobody else gets to see it.
+
+const form = document.getElementById("decision");
+const key = form && keyOf(form.dataset.draft);
+
+function keyOf(name) {
+  return `raiox-draft-${name}`;
+}
+
+function boxes() {
+  return [...form.querySelectorAll("[name=choice]")];
+}
+
+function save() {
+  const ticked = boxes().filter((box) => box.checked).map((box) => box.value);
+  sessionStorage.setItem(key, JSON.stringify({ ticked, reason: form.elements.reason.value }));
+}
+
+// Implants that were found by a search are not on a fresh page.
+async function fetchMissing(values) {
+  for (const input of form.querySelectorAll("[data-search]")) {
+    const wanted = values.filter((value) => value.startsWith(`${input.dataset.finding}:`));
+    if (!wanted.length) continue;
+    const query = new URLSearchParams({ finding: input.dataset.finding });
+    wanted.forEach((value) => query.append("choice", value));
+    const answer = await fetch(`${input.dataset.search}?${query}`);
+    if (!answer.ok || answer.redirected) continue;
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const list = document.querySelector(`#others-${input.dataset.finding} ul`);
+    list.prepend(...found.querySelectorAll("li"));
+  }
+}
+
+async function restore() {
+  const draft = JSON.parse(sessionStorage.getItem(key));
+  if (!draft) return;
+  const ticked = new Set(draft.ticked);
+  for (const box of boxes()) {
+    box.checked = ticked.has(box.value);
+    ticked.delete(box.value);
+  }
+  form.elements.reason.value = draft.reason;
+  if (draft.reason) form.querySelector("details").open = true;
+  if (form.querySelector("[data-search]")) await fetchMissing([...ticked]);
+  form.dispatchEvent(new Event("change"));
+}
+
+for (const done of document.querySelectorAll("[data-decided]")) {
+  sessionStorage.removeItem(keyOf(done.dataset.decided));
+}
+if (form) {
+  restore().finally(() => {
+    form.addEventListener("input", save);
+    form.addEventListener("change", save);
+  });
+}
