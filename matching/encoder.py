@@ -46,6 +46,7 @@ class ClipEncoder:
         self._threads = threads
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any, str] | None = None
+        self._failure = ""
 
     @property
     def architecture(self) -> str:
@@ -96,6 +97,16 @@ class ClipEncoder:
                 vectors.append(torch.nn.functional.normalize(features.float(), dim=-1).numpy())
         return np.concatenate(vectors)
 
+    @property
+    def problem(self) -> str:
+        """Why the encoder cannot work, as far as is known without loading it; else empty."""
+        if self._failure or self.is_loaded:
+            return self._failure
+        checkpoint = self._checkpoint
+        if checkpoint is not None and not checkpoint.is_file():
+            return f"there is no file {checkpoint.name}"
+        return ""
+
     def load(self) -> None:
         """Load the model now rather than at the first film. Raises EncoderError."""
         self._load()
@@ -116,7 +127,12 @@ class ClipEncoder:
         if self._loaded is None:
             with self._lock:
                 if self._loaded is None:
-                    self._loaded = self._build()
+                    try:
+                        self._loaded = self._build()
+                    except EncoderError:
+                        self._failure = "the weights cannot be loaded"
+                        raise
+                    self._failure = ""
         return self._loaded
 
     def _build(self) -> tuple[Any, Any, str]:

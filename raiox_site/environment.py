@@ -2,8 +2,11 @@
 
 import hashlib
 import hmac
+import json
 import os
+import re
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,14 +34,38 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in (os.environ.get(name) or default).split(",") if word.strip()]
 
 
-def integer(name: str, default: int) -> int:
+def rate(name: str, default: str) -> str:
+    """A limit such as `30/min`; set but empty means no limit."""
+    value = os.environ.get(name, default).strip()
+    if value and not re.fullmatch(r"[1-9]\d*/(s|sec|m|min|h|hour|d|day)", value):
+        raise ImproperlyConfigured(f"{name} must be like 30/min, not {value!r}")
+    return value
+
+
+def json_object(name: str, *, known: Collection[str]) -> dict[str, str]:
+    """A variable that holds a JSON object with keys out of `known`."""
+    try:
+        value = json.loads(os.environ.get(name) or "{}")
+    except json.JSONDecodeError as error:
+        raise ImproperlyConfigured(f"{name} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ImproperlyConfigured(f"{name} must be a JSON object")
+    if unknown := sorted(set(value) - set(known)):
+        raise ImproperlyConfigured(f"{name} has unknown roles: {', '.join(unknown)}")
+    return {role: str(field) for role, field in value.items()}
+
+
+def integer(name: str, default: int, *, minimum: int = 0) -> int:
     value = os.environ.get(name, "")
     if not value:
         return default
     try:
-        return int(value)
+        number = int(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}") from error
+    if number < minimum:
+        raise ImproperlyConfigured(f"{name} must be at least {minimum}, not {number}")
+    return number
 
 
 def machine_secret(path: Path) -> str:

@@ -41,9 +41,12 @@ def health(request: HttpRequest) -> JsonResponse:
         "database": database,
         "storage": _storage(),
         "queue": _queue() if database == "ok" else {"status": "unknown"},
-        "encoder": {"name": settings.RAIOX_ENCODER, "loaded": get_encoder().is_loaded},
+        "encoder": _encoder(),
     }
-    is_up = database == "ok" and parts["storage"] == "ok" and parts["queue"]["status"] == "ok"
+    is_up = (
+        database == parts["storage"] == "ok"
+        and parts["queue"]["status"] == parts["encoder"]["status"] == "ok"
+    )
     return JsonResponse(
         {"status": "ok" if is_up else "error", "version": settings.VERSION, **parts},
         status=200 if is_up else 503,
@@ -57,6 +60,15 @@ def _database() -> str:
     except DatabaseError:
         return "down"
     return "ok"
+
+
+def _encoder() -> dict[str, Any]:
+    encoder = get_encoder()
+    return {
+        "status": "down" if encoder.problem else "ok",
+        "name": settings.RAIOX_ENCODER,
+        "loaded": encoder.is_loaded,
+    }
 
 
 def _storage() -> str:

@@ -1,7 +1,6 @@
 """Settings of Raiox AI. Everything that differs between machines comes from the environment
 (or `.env`), is listed in `.env.example`, and is checked here at start."""
 
-import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from integrations.jotform.roles import JOTFORM_ROLES
 from integrations.spaces import spaces_hosts, spaces_storage
 from raiox_site import environment
-from raiox_site.environment import integer, secret, words
+from raiox_site.environment import integer, rate, secret, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
@@ -44,20 +44,15 @@ RAIOX_WEBHOOK_TOKEN = environment.webhook_token(
     secret("RAIOX_WEBHOOK_TOKEN"), JOTFORM_WEBHOOK_URL, JF_SECRET
 )
 JOTFORM_FORM_IDS = words("JOTFORM_FORM_IDS")
-try:
-    JOTFORM_FIELDS: dict[str, str] = json.loads(os.environ.get("JOTFORM_FIELDS") or "{}")
-except json.JSONDecodeError as error:
-    raise ImproperlyConfigured(f"JOTFORM_FIELDS is not JSON: {error}") from error
-if not isinstance(JOTFORM_FIELDS, dict):
-    raise ImproperlyConfigured("JOTFORM_FIELDS must be a JSON object")
+JOTFORM_FIELDS = environment.json_object("JOTFORM_FIELDS", known=JOTFORM_ROLES)
 
 RAIOX_ENCODER = os.environ.get("RAIOX_ENCODER") or ("" if DEPLOYED else "ViT-B-32/random")
-RAIOX_TORCH_THREADS = integer("RAIOX_TORCH_THREADS", 1)
-RAIOX_WEBHOOK_RATE = os.environ.get("RAIOX_WEBHOOK_RATE", "30/min")
-RAIOX_UPLOAD_RATE = os.environ.get("RAIOX_UPLOAD_RATE", "")
-RAIOX_LOGIN_RATE = os.environ.get("RAIOX_LOGIN_RATE", "10/min")
+RAIOX_TORCH_THREADS = integer("RAIOX_TORCH_THREADS", 1, minimum=1)
+RAIOX_WEBHOOK_RATE = rate("RAIOX_WEBHOOK_RATE", "30/min")
+RAIOX_UPLOAD_RATE = rate("RAIOX_UPLOAD_RATE", "")
+RAIOX_LOGIN_RATE = rate("RAIOX_LOGIN_RATE", "10/min")
 RAIOX_PROXY_COUNT = integer("RAIOX_PROXY_COUNT", 0)
-RAIOX_RETENTION_DAYS = integer("RAIOX_RETENTION_DAYS", 90)
+RAIOX_RETENTION_DAYS = integer("RAIOX_RETENTION_DAYS", 90, minimum=1)
 RAIOX_METRICS_TOKEN = secret("RAIOX_METRICS_TOKEN")
 RAIOX_MAX_IMAGE_BYTES = 5 * 1024 * 1024
 RAIOX_MAX_IMAGE_PIXELS = 25_000_000
@@ -153,6 +148,8 @@ TEMPLATES = [
 
 def _database() -> dict[str, Any]:
     if DATABASE_URL:
+        if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+            raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database")
         return dict(environ.Env.db_url_config(DATABASE_URL))
     if DB_HOST:
         return {
@@ -227,8 +224,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 Q_CLUSTER = {
     "name": "raiox",
     "orm": "default",
-    "workers": integer("RAIOX_WORKERS", 2),
-    "queue_limit": integer("RAIOX_WORKERS", 2),
+    "workers": integer("RAIOX_WORKERS", 2, minimum=1),
+    "queue_limit": integer("RAIOX_WORKERS", 2, minimum=1),
     "bulk": 1,
     "timeout": 60,
     "retry": 300,

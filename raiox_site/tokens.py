@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -15,6 +16,7 @@ from rest_framework_simplejwt.serializers import (
     TokenObtainPairSerializer,
     TokenRefreshSerializer,
 )
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
@@ -56,7 +58,11 @@ class ScopedRefreshSerializer(TokenRefreshSerializer):
         user = User.objects.filter(pk=owner, is_active=True).first()
         if user is None:
             raise InvalidToken(_("The account of this token does not exist any more."))
-        data = super().validate(attrs)
+        with transaction.atomic():
+            # A refresh token is used once, also by requests that come at the same moment.
+            OutstandingToken.objects.select_for_update().filter(jti=refresh.payload["jti"]).first()
+            refresh.check_blacklist()
+            data = super().validate(attrs)
         rotated = RefreshToken(cast(Any, data["refresh"]))
         rotated["scope"] = scope_of(user)
         return {

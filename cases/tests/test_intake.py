@@ -278,3 +278,58 @@ def test_the_announcement_is_part_of_the_transaction_that_makes_the_case_pending
 def stored_files() -> list[str]:
     folders, _files = default_storage.listdir("uploads")
     return [name for folder in folders for name in default_storage.listdir(f"uploads/{folder}")[1]]
+
+
+def test_a_case_erased_while_it_is_processed_keeps_no_film(
+    catalogue: list[Any], film: Callable[..., bytes]
+) -> None:
+    from cases import retention
+
+    case = receive(IncomingImage(source_url="https://www.jotform.com/uploads/u/f/1/x.jpg"))
+
+    def erased_meanwhile(url: str) -> bytes:
+        retention.erase(case_id=case.pk)
+        return film()
+
+    assert intake.process(case_id=case.pk, fetch=erased_meanwhile).status == Case.Status.ARCHIVED
+    assert not case.images.get().file
+    assert stored_files() == []
+
+
+def test_slow_addresses_use_up_the_time_and_the_good_film_is_still_matched(
+    catalogue: list[Any], film: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cases import candidates
+
+    monkeypatch.setattr(candidates, "BUDGET_SECONDS", 0.2)
+
+    def fetch(url: str) -> bytes:
+        if url.endswith("good"):
+            return film()
+        threading.Event().wait(0.15)
+        raise ImageUnavailable("The address of the image did not answer.")
+
+    urls = ["https://x.org/good", *(f"https://x.org/{number}" for number in range(6))]
+    case = receive(*(IncomingImage(source_url=url) for url in urls))
+    case = intake.process(case_id=case.pk, fetch=fetch)
+    errors = [image.error for image in case.images.all()]
+    assert case.status == Case.Status.PENDING
+    assert errors[0] == "" and all(errors[1:])
+
+
+def test_after_an_interrupted_run_the_bad_film_is_not_tried_again(
+    catalogue: list[Any], film: Callable[..., bytes]
+) -> None:
+    case = receive(
+        IncomingImage(source_url="https://x.org/bad"), IncomingImage(source_url="https://x.org/good")
+    )
+    Case.objects.filter(pk=case.pk).update(attempts=1)
+    case.images.filter(source_url__endswith="bad").update(error="It did not answer.")
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return film()
+
+    assert intake.process(case_id=case.pk, fetch=fetch).status == Case.Status.PENDING
+    assert asked == ["https://x.org/good"]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from cases.models import Case, Result
 from implants.models import Implant
 from integrations.jotform.client import JotformError
+from integrations.jotform.roles import ANSWER_ROLES
 
 
 def fields(case: Case, submission: Mapping[str, Any]) -> dict[str, str]:
@@ -29,8 +30,8 @@ def fields(case: Case, submission: Mapping[str, Any]) -> dict[str, str]:
 
 def needs_form() -> bool:
     """Whether some role is mapped by a field's unique name, whose number the form knows."""
-    roles = [role for role in settings.JOTFORM_FIELDS if role.startswith("answer")]
-    return not all(str(settings.JOTFORM_FIELDS[role]).strip().isdecimal() for role in roles)
+    mapped = (settings.JOTFORM_FIELDS.get(role, "").strip() for role in ANSWER_ROLES)
+    return not all(reference.isdecimal() for reference in mapped if reference)
 
 
 def not_shown(expected: Mapping[str, str], submission: Mapping[str, Any]) -> list[str]:

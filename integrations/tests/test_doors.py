@@ -166,6 +166,18 @@ def test_an_empty_catalogue_is_503_and_the_film_is_kept(
     assert Case.objects.get().status == Case.Status.FAILED
 
 
+def test_the_same_film_is_answered_once_the_outage_is_over(
+    client: Client, catalogue: list[Any], film: Callable[..., bytes], settings: Any
+) -> None:
+    settings.RAIOX_ENCODER = "ViT-B-32/nowhere.pt"
+    refused = upload(client, film(), client_id="clinic-7")
+    assert refused.status_code == 503
+    assert "nowhere" not in refused.content.decode()
+    settings.RAIOX_ENCODER = "ViT-B-32/random"
+    assert upload(client, film(), client_id="clinic-7").status_code == 200
+    assert Case.objects.count() == 1
+
+
 def test_a_webhook_with_an_image_url_is_answered_with_three_implants(
     client: Client, catalogue: list[Any], film: Callable[..., bytes]
 ) -> None:

@@ -230,6 +230,37 @@ def test_the_kept_delivery_goes_with_the_case(client: Client, db: None) -> None:
     assert not JotformDelivery.objects.exists()
 
 
+def test_nothing_personal_is_kept_of_what_nobody_works_with(
+    client: Client, db: None, settings: Any
+) -> None:
+    from cases import retention
+
+    preview = json.dumps({"preview": "true", "q4_email": "exemplo@example.org"})
+    deliver(client, fields(rawRequest=preview))
+    deliver(client, fields(submission=""))
+    deliver(client, fields())
+    retention.erase_person(email="exemplo@example.org")
+    deliver(client, fields())
+    kept = json.dumps(list(JotformDelivery.objects.values_list("fields", flat=True)))
+    assert "exemplo" not in kept
+    assert "Paciente" not in kept
+
+
+def test_old_deliveries_are_purged(client: Client, db: None) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from integrations import tasks
+
+    deliver(client, fields())
+    tasks.purge_deliveries()
+    assert JotformDelivery.objects.count() == 1
+    JotformDelivery.objects.update(received_at=timezone.now() - timedelta(days=91))
+    tasks.purge_deliveries()
+    assert not JotformDelivery.objects.exists()
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -33,6 +33,15 @@ def test_health_is_ok_while_a_worker_beats(client: Client, db: None) -> None:
     assert body["encoder"]["name"] == "ViT-B-32/random"
 
 
+def test_health_is_red_when_the_encoder_cannot_be_loaded(
+    client: Client, db: None, settings: Any
+) -> None:
+    heartbeat.beat()
+    settings.RAIOX_ENCODER = "ViT-B-32/nowhere.pt"
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()["encoder"]["status"]) == (503, "down")
+
+
 def test_health_is_red_without_a_heartbeat(client: Client, db: None) -> None:
     assert client.get("/health").status_code == 503
     Heartbeat.objects.create(name=heartbeat.WORKER, at=timezone.now() - timedelta(minutes=10))

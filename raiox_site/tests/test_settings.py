@@ -85,6 +85,11 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         {"RAIOX_ENV": "prod"},
         {"RAIOX_RETENTION_DAYS": "ninety"},
         {"JOTFORM_FIELDS": "{broken"},
+        {"JOTFORM_FIELDS": '{"answr": "10"}'},
+        {"RAIOX_WEBHOOK_RATE": "30"},
+        {"RAIOX_WORKERS": "0"},
+        {"RAIOX_RETENTION_DAYS": "-5"},
+        {"DATABASE_URL": "sqlite:///x"},
         {"SECRET_KEY_FILE": "/nowhere/at/all"},
     ],
 )
