@@ -53,9 +53,11 @@ def name_keys(name: str) -> set[str]:
     `Tapered Screw-Vent (TSV)` by its initials too."""
     plain = _BRACKETS.sub("", name)
     initials = "".join(word[0] for word in re.findall(r"[^\W_]+", plain)).casefold()
-    abbreviations = {key(text) for text in _BRACKETS.findall(name)} & {initials}
-    # One letter in brackets is a variant of a line of one word.
-    return {key(name), key(plain)} | {text for text in abbreviations if len(text) > 1} - {""}
+    keys = {key(name), key(plain)}
+    # One letter in brackets is a variant: `BLX (B)`.
+    if len(initials) > 1 and initials in map(key, _BRACKETS.findall(name)):
+        keys.add(initials)
+    return keys - {""}
 
 
 def parse(path: str, *, manufacturers: Iterable[str] = ()) -> NamedImplant:

@@ -321,7 +321,8 @@ def test_after_an_interrupted_run_the_bad_film_is_not_tried_again(
     catalogue: list[Any], film: Callable[..., bytes]
 ) -> None:
     case = receive(
-        IncomingImage(source_url="https://x.org/bad"), IncomingImage(source_url="https://x.org/good")
+        IncomingImage(source_url="https://x.org/bad"),
+        IncomingImage(source_url="https://x.org/good"),
     )
     Case.objects.filter(pk=case.pk).update(attempts=1)
     case.images.filter(source_url__endswith="bad").update(error="It did not answer.")
