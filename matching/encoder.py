@@ -159,7 +159,8 @@ class ClipEncoder:
                     force_quick_gelu=self._was_trained_with_quick_gelu(),
                     cache_dir=str(self._cache_dir),
                 )
-        # A file that is no checkpoint makes unpicklers raise almost anything.
+        # The border to foreign loaders: a file that is no checkpoint, or a hub that cannot be
+        # reached, makes them raise almost anything.
         except Exception as error:
             # The text alone may be a bare number.
             reason = ": ".join(filter(None, (type(error).__name__, str(error))))

@@ -47,6 +47,20 @@ def variables(private_media: Path, jotform: JotformStandIn) -> dict[str, str]:
     )
 
 
+class Hesitating:
+    """Holds the first request for its film, so that the worker is in the middle of its case."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.asked, self.answer_now = threading.Event(), threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        if not self.asked.is_set():
+            self.asked.set()
+            self.answer_now.wait(30)
+        sending(self.content)(handler)
+
+
 def log_in(base: str, username: str) -> requests.Session:
     """Log in through the admin's own form, as a browser does."""
     session = requests.Session()
@@ -120,25 +134,17 @@ def test_a_worker_killed_in_the_middle_of_a_case_finishes_it_once_after_its_rest
     variables: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    asked, answer_now = threading.Event(), threading.Event()
-
-    def hesitating(handler: BaseHTTPRequestHandler) -> None:
-        """The first request is held, so that the worker is in the middle of its case."""
-        if not asked.is_set():
-            asked.set()
-            answer_now.wait(30)
-        sending(film())(handler)
-
+    door = Hesitating(film())
     log = tmp_path / "processes.log"
-    with serving(hesitating) as files, running.web(variables, log) as base:
+    with serving(door) as files, running.web(variables, log) as base:
         submission = SimulatedSubmission("6200000000000000002", upload_base=files)
         with running.worker(variables, log) as worker:
             answer = post_webhook(f"{base}/jotform", webhook_fields(submission))
             case_id = answer.json()["case_id"]
-            assert asked.wait(60)
+            assert door.asked.wait(60)
             running.kill_nine(worker)
         assert status(case_id) == "received"
-        answer_now.set()
+        door.answer_now.set()
         started = time.monotonic()
         with running.worker(variables, log):
             wait_for(lambda: status(case_id) == "pending", 60)
@@ -154,23 +160,16 @@ def test_one_task_process_killed_in_the_middle_of_a_case_is_replaced_and_the_cas
     variables: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    asked, answer_now = threading.Event(), threading.Event()
-
-    def hesitating(handler: BaseHTTPRequestHandler) -> None:
-        if not asked.is_set():
-            asked.set()
-            answer_now.wait(30)
-        sending(film())(handler)
-
+    door = Hesitating(film())
     log = tmp_path / "processes.log"
-    with serving(hesitating) as files, running.web(variables, log) as base:
+    with serving(door) as files, running.web(variables, log) as base:
         submission = SimulatedSubmission("6200000000000000003", upload_base=files)
         with running.worker(variables, log) as worker:
             answer = post_webhook(f"{base}/jotform", webhook_fields(submission))
             case_id = answer.json()["case_id"]
-            assert asked.wait(60)
+            assert door.asked.wait(60)
             fetching(worker.pid, files).kill()
-            answer_now.set()
+            door.answer_now.set()
             wait_for(lambda: status(case_id) == "pending", 60)
     assert Finding.objects.count() == 1
 
