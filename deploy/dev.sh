@@ -99,7 +99,7 @@ PY
 }
 
 prepare_environment() {
-    [ -f .env ] && eval "$(read_dotenv)"
+    [ "${RAIOX_ENV:-}" = test ] || [ ! -f .env ] || eval "$(read_dotenv)"
     var_dir=${RAIOX_VAR_DIR:-$root/var}
     mkdir -p "$var_dir"
     mkdir -p -m 700 "$var_dir/run" "$var_dir/log"

@@ -15,7 +15,9 @@ from raiox_site import environment
 from raiox_site.environment import integer, rate, secret, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")
+# Tests must not depend on what a developer keeps in `.env`, nor reach what it names.
+if os.environ.get("RAIOX_ENV") != "test":
+    environ.Env.read_env(os.environ.get("RAIOX_ENV_FILE") or BASE_DIR / ".env")
 
 VERSION = "0.1.0"
 RAIOX_ENV = os.environ.get("RAIOX_ENV", "development")

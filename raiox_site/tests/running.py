@@ -72,6 +72,7 @@ def environment(media: Path, **changes: str) -> dict[str, str]:
         **os.environ,
         "DATABASE_URL": f"postgresql://{database['user']}:@/{name}?host={host}",
         "RAIOX_ENV": "development",
+        "RAIOX_ENV_FILE": os.devnull,
         "RAIOX_VAR_DIR": str(media.parent),
         "SECRET_KEY": settings.SECRET_KEY,
         "RAIOX_FETCH_ALLOW_HOSTS": "127.0.0.1",

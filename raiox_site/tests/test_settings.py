@@ -26,7 +26,12 @@ def start(tmp_path: Path, program: str = "", **variables: str) -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-c", f"from raiox_site import settings\n{program}"],
         cwd=settings.BASE_DIR,
-        env={**kept, "RAIOX_VAR_DIR": str(tmp_path), **variables},
+        env={
+            **kept,
+            "RAIOX_VAR_DIR": str(tmp_path),
+            "RAIOX_ENV_FILE": os.devnull,
+            **variables,
+        },
         capture_output=True,
         text=True,
         timeout=60,
