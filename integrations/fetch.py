@@ -45,6 +45,8 @@ def fetch_image(url: str) -> bytes:
                     allow_redirects=False,
                     headers={"Accept-Encoding": "identity"},
                 )
+                # A connection that was shut down looks like the end of what was sent.
+                _check_time(deadline)
                 if not response.is_redirect:
                     return _body(response, deadline)
                 url = urljoin(url, response.headers["Location"])
@@ -104,10 +106,13 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     while chunk := response.raw.read1(CHUNK):
         body += chunk
         radiograph.check_size(len(body))
-    # A connection that was shut down at the deadline looks like the end of the body.
+    _check_time(deadline)
+    return _not_a_page(bytes(body))
+
+
+def _check_time(deadline: float) -> None:
     if time.monotonic() > deadline:
         raise ImageUnavailable(_("The address of the image sends too slowly."))
-    return _not_a_page(bytes(body))
 
 
 def _not_a_page(body: bytes) -> bytes:

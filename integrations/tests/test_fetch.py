@@ -78,6 +78,41 @@ def test_a_dripping_header_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_redirect_at_the_last_moment_wins_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(handler: BaseHTTPRequestHandler) -> None:
+        """Redirects to itself in a header that never ends."""
+        handler.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nX-Long: ")
+        for _ in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    monkeypatch.setattr(fetch, "DEADLINE_SECONDS", 1.0)
+    started = time.monotonic()
+    with serving(late) as base, pytest.raises(ImageUnavailable):
+        fetch.fetch_image(base)
+    assert time.monotonic() - started < 5
+
+
+def test_a_connection_opened_after_the_deadline_is_shut_down_at_once() -> None:
+    import requests
+
+    from integrations.deadline import total_deadline
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        for _ in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    started = time.monotonic()
+    with serving(drip) as base, requests.Session() as session, total_deadline(session, 0.0):
+        time.sleep(0.2)
+        with pytest.raises(requests.RequestException):
+            session.get(base, timeout=5)
+    assert time.monotonic() - started < 3
+
+
 def test_an_address_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def silent(handler: BaseHTTPRequestHandler) -> None:
         time.sleep(3)
