@@ -23,7 +23,7 @@ from cases.serializers import (
     RejectSerializer,
 )
 from implants.pagination import SkipLimitPagination
-from implants.storage import STORAGE_ERRORS, private_image_response
+from implants.storage import private_image_response
 
 
 def _user(request: Request) -> User:
@@ -73,10 +73,7 @@ class CaseFilm(APIView):
         image = CaseImage.objects.filter(pk=image_id, case_id=pk).first()
         if image is None or not image.is_readable:
             raise Http404
-        try:
-            return private_image_response(image.file)
-        except STORAGE_ERRORS as error:
-            raise Http404 from error
+        return private_image_response(image.file)
 
 
 class CaseDecision(APIView):

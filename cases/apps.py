@@ -7,4 +7,8 @@ class CasesConfig(AppConfig):
     verbose_name = _("Cases")
 
     def ready(self) -> None:
-        from cases import sweep  # noqa: F401
+        from django_q.signals import pre_execute
+
+        from cases import correlation, sweep  # noqa: F401
+
+        pre_execute.connect(correlation.start_task)

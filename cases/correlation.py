@@ -3,6 +3,7 @@
 import re
 import uuid
 from contextvars import ContextVar
+from typing import Any
 
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -17,3 +18,8 @@ def start(proposed: str = "") -> str:
     chosen = proposed if _ACCEPTABLE.fullmatch(proposed) else uuid.uuid4().hex
     _current.set(chosen)
     return chosen
+
+
+def start_task(**kwargs: Any) -> None:
+    """Every task of the queue is a scope of its own."""
+    start()

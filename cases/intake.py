@@ -72,7 +72,7 @@ def receive(
 
     A submission that is already known gives its case back unchanged, except that a failed
     case without any film takes the films which arrive now. A request without a submission id
-    is known again by the same client and the same bytes. `problem` (a sentence) or the lack
+    is known again by the same client, tooth and bytes. `problem` (a sentence) or the lack
     of any film make a failed case: nothing is lost, a person sees the reason. With
     `run_inline` the caller runs `process` itself and nothing is queued.
     """
@@ -90,7 +90,6 @@ def receive(
             else:
                 case = Case.objects.select_for_update().get(pk=known.pk)
             is_used = known is None or _take_films(case, rows)
-            log.info("case %s received by %s", case.pk, source)
             if is_used and case.status == Case.Status.RECEIVED and not run_inline:
                 enqueue(PROCESS_TASK, case.pk)
     except IntegrityError:
@@ -155,15 +154,16 @@ def _known_case(
 ) -> Case | None:
     if submission_id is not None:
         return Case.objects.filter(jotform_submission_id=submission_id).first()
-    digests = [image.sha256 for image in images if image.sha256]
+    digests = {image.sha256 for image in images if image.sha256}
     if not person.hash or not digests:
         return None
-    return (
-        Case.objects.exclude(status=Case.Status.ARCHIVED)
-        .filter(client_hash=person.hash, jotform_submission_id=None, images__sha256__in=digests)
-        .order_by("-pk")
-        .first()
+    known = Case.objects.exclude(status=Case.Status.ARCHIVED).filter(
+        client_hash=person.hash, jotform_submission_id=None, tooth=person.tooth
     )
+    # Every film that arrives must be there: one more, or another tooth, is another request.
+    for sha256 in digests:
+        known = known.filter(images__sha256=sha256)
+    return known.order_by("-pk").first()
 
 
 def _lacks_films(case: Case) -> bool:
@@ -205,6 +205,7 @@ def _create(
     )
     films.create(case, rows)
     case.record(CaseEvent.What.RECEIVED, source=source, films=len(rows))
+    log.info("case %s received by %s", case.pk, source)
     if reason:
         case.record(CaseEvent.What.FAILED)
     return case

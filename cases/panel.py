@@ -122,10 +122,7 @@ def film(request: HttpRequest, case_id: int, image_id: int) -> HttpResponseBase:
     image = get_object_or_404(CaseImage, pk=image_id, case_id=case_id)
     if not image.is_readable:
         raise Http404
-    try:
-        return private_image_response(image.file)
-    except FileNotFoundError as missing:
-        raise Http404 from missing
+    return private_image_response(image.file)
 
 
 def _reviewer(request: HttpRequest) -> User:

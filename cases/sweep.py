@@ -6,18 +6,15 @@ worker, be locked for minutes, or be dropped when the signing key changes.
 
 import logging
 from datetime import timedelta
-from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
-from django.dispatch import receiver
 from django.utils import timezone
-from django_q.signals import post_spawn
 
 from cases.intake import PROCESS_TASK
 from cases.models import WORK_LOCK, Case
 from matching.locks import is_locked
-from matching.queue import enqueue
+from matching.queue import enqueue, on_worker_start
 
 LOST_AT_MOST = 20
 log = logging.getLogger(__name__)
@@ -60,10 +57,4 @@ def _requeue(case_id: int) -> int:
     return updated
 
 
-@receiver(post_spawn)
-def sweep_when_a_worker_starts(sender: str, proc_name: str, **kwargs: Any) -> None:
-    """A worker that starts may replace one that was killed: look for its work at once."""
-    try:
-        requeue_lost()
-    except DatabaseError:
-        log.exception("the sweep at worker start failed; the schedule repeats it")
+on_worker_start(requeue_lost)

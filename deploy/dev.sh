@@ -283,10 +283,7 @@ run() {
     prepare_environment
     export RAIOX_ENV="${RAIOX_ENV:-development}" PORT="${PORT:-8000}" HOST="${HOST:-127.0.0.1}"
     # Loopback, so that simulated webhooks can name files on this machine.
-    local hosts=www.jotform.com,eu.jotform.com,hipaa.jotform.com
-    hosts=$hosts,files.jotform.com,eu-files.jotform.com,hipaa-files.jotform.com
-    hosts=$hosts,raiox-images.nyc3.digitaloceanspaces.com,nyc3.digitaloceanspaces.com
-    export RAIOX_FETCH_ALLOW_HOSTS="${RAIOX_FETCH_ALLOW_HOSTS:-$hosts,127.0.0.1,localhost}"
+    export RAIOX_FETCH_ALLOW_HOSTS="${RAIOX_FETCH_ALLOW_HOSTS:-default,127.0.0.1,localhost}"
     if runner_is_alive; then
         fail "It is already running from this directory. End it with: deploy/dev.sh stop"
     fi

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -31,10 +31,7 @@ def reference_file(request: HttpRequest, reference_id: int) -> HttpResponseBase:
     """The picture of a reference; `?thumb=1` gives the small one where there is one."""
     reference = get_object_or_404(ReferenceImage, pk=reference_id)
     wants_small = "thumb" in request.GET and reference.thumbnail
-    try:
-        return private_image_response(reference.thumbnail if wants_small else reference.file)
-    except FileNotFoundError as missing:
-        raise Http404 from missing
+    return private_image_response(reference.thumbnail if wants_small else reference.file)
 
 
 def thumbnail(reference: ReferenceImage) -> SafeString:

@@ -1,15 +1,16 @@
 """`GET /implants`: the catalogue, open to everybody."""
 
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.permissions import AllowAny
 
-from implants.models import Implant, ImplantQuerySet, ReferenceImage
+from implants.models import Implant, ImplantQuerySet
 from implants.pagination import SkipLimitPagination
 from implants.serializers import ImplantSerializer
-from implants.storage import STORAGE_ERRORS, private_image_response
+from implants.storage import private_image_response
 
 
 class ImplantFilter(filters.FilterSet):
@@ -38,11 +39,8 @@ class ImplantViewSet(
 
 
 def picture(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """The picture of an implant: its first readable reference. Reference films show no patient."""
-    reference = ReferenceImage.objects.filter(implant_id=pk, error="").first()
+    """The picture of an implant. Reference films show no patient."""
+    reference = get_object_or_404(Implant, pk=pk).picture
     if reference is None:
         raise Http404
-    try:
-        return private_image_response(reference.file)
-    except STORAGE_ERRORS as error:
-        raise Http404 from error
+    return private_image_response(reference.file)

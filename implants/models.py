@@ -127,8 +127,8 @@ class Implant(models.Model):
 
     @property
     def picture(self) -> "ReferenceImage | None":
-        """The first reference, which stands for the implant (uses a prefetch when there is one)."""
-        return next(iter(self.references.all()), None)
+        """The first reference that can be read (uses a prefetch when there is one)."""
+        return next((one for one in self.references.all() if not one.error), None)
 
 
 def _plain(value: Decimal) -> str:

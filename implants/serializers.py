@@ -7,7 +7,7 @@ from implants.models import Implant
 
 def picture_url(implant: Implant, request: Request) -> str | None:
     """Address of an implant's picture; None where it has no reference that can be read."""
-    if not any(not reference.error for reference in implant.references.all()):
+    if implant.picture is None:
         return None
     return request.build_absolute_uri(reverse("implant-picture", args=[implant.pk]))
 

@@ -3,7 +3,7 @@
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import FileSystemStorage
 from django.db.models.fields.files import FieldFile
-from django.http import FileResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import FileResponse, Http404, HttpResponseBase, HttpResponseRedirect
 
 # Whatever storage is configured, a failing one raises one of these.
 STORAGE_ERRORS = (OSError, BotoCoreError, ClientError)
@@ -11,10 +11,14 @@ STORAGE_ERRORS = (OSError, BotoCoreError, ClientError)
 
 def private_image_response(file: FieldFile) -> HttpResponseBase:
     """Answer with a private image: its bytes from the local disk, or a redirect to a signed,
-    short-lived address of the bucket. Who may see it is the caller's question."""
+    short-lived address of the bucket. Who may see it is the caller's question. Raises Http404
+    when it is gone."""
     if not isinstance(file.storage, FileSystemStorage):
         return HttpResponseRedirect(file.storage.url(str(file.name)))
-    content = file.open("rb")
+    try:
+        content = file.open("rb")
+    except FileNotFoundError as missing:
+        raise Http404 from missing
     start = content.read(12)
     content.seek(0)
     response = FileResponse(content, content_type=image_type(start))

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,12 +31,16 @@ from integrations.schemas import (
 from integrations.throttles import UploadThrottle, WebhookThrottle
 from integrations.views import OpenDoor
 from matching import radiograph
-from matching.matcher import CatalogueNotSearchable
 from matching.radiograph import Radiograph
 
 TWIN_WAIT_SECONDS = 15.0
 # Slow addresses may hold this many request threads of a process, never all of them.
 _fetching = threading.BoundedSemaphore(4)
+
+
+class NotNow(APIException):
+    status_code = 503
+    default_code = "not_now"
 
 
 class Webhook(OpenDoor):
@@ -101,7 +105,7 @@ class Upload(OpenDoor):
 
 def _fetch(url: str) -> bytes:
     if not _fetching.acquire(blocking=False):
-        raise CatalogueNotSearchable(_("Too many films are being fetched. Please try again later."))
+        raise NotNow(_("Too many films are being fetched. Please try again later."))
     try:
         return fetch_image(url)
     finally:
@@ -111,14 +115,14 @@ def _fetch(url: str) -> bytes:
 def identify(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
     """The matched case of one film: a new one, or that of the same film of the same client.
 
-    Raises CatalogueNotSearchable (503) when no answer can be given now; the case is kept.
+    Raises NotNow when no answer can be given now; the case is kept.
     """
     received = intake.receive(
         source=source, images=[IncomingImage(film=film)], person=person, run_inline=True
     )
     case = intake.reopen(case_id=received.case.pk)
     if case.status == Case.Status.RECEIVED:
-        case = intake.process(case_id=case.pk, fetch=fetch_image, decoded={film.sha256: film})
+        case = intake.process(case_id=case.pk, decoded={film.sha256: film})
     return _settled(case)
 
 
@@ -130,7 +134,7 @@ def _settled(case: Case) -> Case:
         case.refresh_from_db()
     if case.status in (Case.Status.RECEIVED, Case.Status.FAILED):
         # Why is on the case and in the log: paths and settings are not the client's business.
-        raise CatalogueNotSearchable(_("The film cannot be compared now. Please try again later."))
+        raise NotNow(_("The film cannot be compared now. Please try again later."))
     return case
 
 

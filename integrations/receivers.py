@@ -1,19 +1,14 @@
 """What this layer does when a case is decided or erased."""
 
-import logging
-
-from django.db import DatabaseError
 from django.db.models import Q
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django_q.signals import post_spawn
 
 from cases.models import Case
 from cases.signals import case_decided
 from integrations.jotform import returns
 from integrations.models import JotformDelivery
-
-log = logging.getLogger(__name__)
+from matching.queue import on_worker_start
 
 
 @receiver(case_decided)
@@ -30,11 +25,5 @@ def forget_deliveries(sender: type[Case], instance: Case, **kwargs: object) -> N
         JotformDelivery.objects.filter(Q(case=instance) | repeated).delete()
 
 
-@receiver(post_spawn)
-def send_when_a_worker_starts(sender: str, proc_name: str, **kwargs: object) -> None:
-    """A worker that starts may replace one that was killed while it was sending."""
-    try:
-        returns.send_due()
-        returns.requeue_lost()
-    except DatabaseError:
-        log.exception("answers were not looked for at worker start; the schedule does it")
+on_worker_start(returns.send_due)
+on_worker_start(returns.requeue_lost)

@@ -5,12 +5,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django_q.signals import post_spawn
 
 from implants.models import ReferenceImage
 from matching.encoder import EncoderError, get_encoder
 from matching.models import Embedding
-from matching.queue import enqueue
+from matching.queue import enqueue, on_worker_start
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +30,7 @@ def index_when_saved(
             enqueue("matching.tasks.index_reference", instance.pk)
 
 
-@receiver(post_spawn)
-def load_encoder_ahead(sender: str, proc_name: str, **kwargs: Any) -> None:
+def load_encoder_ahead() -> None:
     """Loading takes seconds: a task process begins with it before its first film arrives."""
     threading.Thread(target=_load_encoder, name="encoder", daemon=True).start()
 
@@ -42,3 +40,6 @@ def _load_encoder() -> None:
         get_encoder().load()
     except EncoderError as error:
         log.error("%s", error)
+
+
+on_worker_start(load_encoder_ahead)

@@ -12,10 +12,9 @@ class SiteConfig(AppConfig):
     verbose_name = "Raiox AI"
 
     def ready(self) -> None:
-        from django_q.signals import post_spawn
-
+        from matching.queue import on_worker_start
         from raiox_site import heartbeat, roles, schedules
 
         post_migrate.connect(roles.grant_permissions, sender=self)
         post_migrate.connect(schedules.register, sender=self)
-        post_spawn.connect(heartbeat.ask_for_one)
+        on_worker_start(heartbeat.ask_for_one)

@@ -58,16 +58,16 @@ RAIOX_RETENTION_DAYS = integer("RAIOX_RETENTION_DAYS", 90, minimum=1)
 RAIOX_METRICS_TOKEN = secret("RAIOX_METRICS_TOKEN")
 RAIOX_MAX_IMAGE_BYTES = 5 * 1024 * 1024
 RAIOX_MAX_IMAGE_PIXELS = 25_000_000
-RAIOX_FETCH_ALLOW_HOSTS = words(
-    "RAIOX_FETCH_ALLOW_HOSTS",
-    ",".join(
-        [
-            *(f"{name}.jotform.com" for name in ("www", "eu", "hipaa", "api", "eu-api")),
-            *(f"{name}.jotform.com" for name in ("files", "eu-files", "hipaa-files")),
-            *spaces_hosts(bucket=SPACES_BUCKET, region=SPACES_REGION),
-        ]
-    ),
-)
+DEFAULT_FETCH_HOSTS = [
+    *(f"{name}.jotform.com" for name in ("www", "eu", "hipaa", "api", "eu-api", "hipaa-api")),
+    *(f"{name}.jotform.com" for name in ("files", "eu-files", "hipaa-files")),
+    *spaces_hosts(bucket=SPACES_BUCKET, region=SPACES_REGION),
+]
+RAIOX_FETCH_ALLOW_HOSTS = [
+    host
+    for word in words("RAIOX_FETCH_ALLOW_HOSTS", "default")
+    for host in (DEFAULT_FETCH_HOSTS if word == "default" else [word])
+]
 # The layer that reaches outside is named here, so that `cases` need not import it.
 RAIOX_IMAGE_FETCHER = "integrations.fetch.fetch_image"
 

@@ -24,22 +24,6 @@ from implants.models import Implant, ReferenceImage
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reviewer(client, approver):
-    client.force_login(approver)
-    return approver
-
-
-@pytest.fixture
-def implants():
-    return [make_implant(name) for name in ("Linha Um", "Linha Dois", "Linha Três")]
-
-
-@pytest.fixture
-def case(implants):
-    return make_case(implants)
-
-
 def make_reference(implant, content, **facts):
     reference = ReferenceImage(implant=implant, **facts)
     reference.indexed_by_importer = True

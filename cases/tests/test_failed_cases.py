@@ -10,12 +10,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def reviewer(client, approver):
-    client.force_login(approver)
-    return approver
-
-
-@pytest.fixture
 def case():
     case = make_case([], status=Case.Status.RECEIVED)
     intake.fail(case_id=case.pk, reason="O filme está danificado.")

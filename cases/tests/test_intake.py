@@ -126,6 +126,23 @@ def test_another_film_of_the_same_client_is_a_new_case(
     assert "clinic" not in first.client_hash
 
 
+def test_a_known_film_with_one_more_or_for_another_tooth_is_a_new_case_and_loses_nothing(
+    db: None, film: Callable[..., bytes]
+) -> None:
+    person = Person(client_id="clinic-7", tooth=26)
+    first = receive(IncomingImage(content=film(1)), submission_id=None, person=person)
+    more = receive(
+        IncomingImage(content=film(1)),
+        IncomingImage(content=film(2)),
+        submission_id=None,
+        person=person,
+    )
+    other_tooth = Person(client_id="clinic-7", tooth=36)
+    other = receive(IncomingImage(content=film(1)), submission_id=None, person=other_tooth)
+    assert len({first.pk, more.pk, other.pk}) == 3
+    assert more.images.count() == 2
+
+
 def test_films_without_any_client_are_never_taken_for_the_same_work(
     db: None, film: Callable[..., bytes]
 ) -> None:

@@ -23,22 +23,6 @@ Event = CaseEvent.What
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reviewer(client, approver):
-    client.force_login(approver)
-    return approver
-
-
-@pytest.fixture
-def implants():
-    return [make_implant(name) for name in ("Linha Um", "Linha Dois", "Linha Três")]
-
-
-@pytest.fixture
-def case(implants):
-    return make_case(implants)
-
-
 def told(response):
     return " ".join(str(message) for message in response.wsgi_request._messages)
 

@@ -169,14 +169,11 @@ def post_webhook(
         return session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
 
 
-class FileServer:
-    """Serves files by their path on a loopback port, and knows which were fetched."""
+class LoopbackServer:
+    """A context manager that serves `handler` on a free loopback port; `base` is its address."""
 
-    def __init__(self) -> None:
-        self._files: dict[str, bytes] = {}
-        self._waiting: set[str] = set()
-        self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
 
     @property
@@ -195,6 +192,16 @@ class FileServer:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class FileServer(LoopbackServer):
+    """Serves files by their path, and knows which were fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(_handler(self))
+        self._files: dict[str, bytes] = {}
+        self._waiting: set[str] = set()
+        self._changed = threading.Condition()
 
     def offer(self, path: str, content: bytes) -> None:
         with self._changed:

@@ -14,12 +14,16 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from integrations.jotform.simulator import SimulatedSubmission, post_webhook, webhook_fields
+from integrations.jotform.simulator import (
+    LoopbackServer,
+    SimulatedSubmission,
+    post_webhook,
+    webhook_fields,
+)
 
 __all__ = ["Fault", "JotformStandIn", "SimulatedSubmission", "post_webhook", "webhook_fields"]
 
@@ -68,10 +72,11 @@ class Recorded:
     form: dict[str, str] = field(default_factory=dict)
 
 
-class JotformStandIn:
+class JotformStandIn(LoopbackServer):
     """Use as a context manager; `base` is its address. `requests` is everything it was asked."""
 
     def __init__(self) -> None:
+        super().__init__(_handler(self))
         self.api_key = API_KEY
         self.requests: list[Recorded] = []
         self.submissions: dict[str, dict[str, Any]] = {}
@@ -82,25 +87,6 @@ class JotformStandIn:
         self.limit_left = 1000
         self.faults: deque[Misbehaviour] = deque()
         self.lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def add(self, submission: SimulatedSubmission, **contents: bytes) -> None:
         """Make the submission known, and its files by name (`**{"film.png": b"…"}`)."""

@@ -4,10 +4,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+import requests
 
 from cases.films import ImageUnavailable
 from integrations import fetch
-from integrations.tests.servers import sending, serving
+from integrations.deadline import total_deadline
+from integrations.tests.servers import dripping, sending, serving
 from matching.radiograph import ImageTooLarge
 
 
@@ -47,66 +49,32 @@ def test_too_many_bytes_are_refused_whether_announced_or_not() -> None:
         fetch.fetch_image(base)
 
 
-def test_a_dripping_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        for _ in range(100):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            time.sleep(0.1)
-
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", id="header"),
+        # A redirect to itself at the last moment must win no time.
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nX-Long: ", id="redirect"),
+    ],
+)
+def test_an_answer_that_drips_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
     monkeypatch.setattr(fetch, "DEADLINE_SECONDS", 1.0)
     started = time.monotonic()
-    with serving(drip) as base, pytest.raises(ImageUnavailable):
-        fetch.fetch_image(base)
-    assert time.monotonic() - started < 5
-
-
-def test_a_dripping_header_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
-        for _ in range(100):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            time.sleep(0.1)
-
-    monkeypatch.setattr(fetch, "DEADLINE_SECONDS", 1.0)
-    started = time.monotonic()
-    with serving(drip) as base, pytest.raises(ImageUnavailable):
-        fetch.fetch_image(base)
-    assert time.monotonic() - started < 5
-
-
-def test_a_redirect_at_the_last_moment_wins_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    def late(handler: BaseHTTPRequestHandler) -> None:
-        """Redirects to itself in a header that never ends."""
-        handler.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nX-Long: ")
-        for _ in range(100):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            time.sleep(0.1)
-
-    monkeypatch.setattr(fetch, "DEADLINE_SECONDS", 1.0)
-    started = time.monotonic()
-    with serving(late) as base, pytest.raises(ImageUnavailable):
+    with serving(dripping(beginning)) as base, pytest.raises(ImageUnavailable):
         fetch.fetch_image(base)
     assert time.monotonic() - started < 5
 
 
 def test_a_connection_opened_after_the_deadline_is_shut_down_at_once() -> None:
-    import requests
-
-    from integrations.deadline import total_deadline
-
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        for _ in range(100):
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            time.sleep(0.1)
-
     started = time.monotonic()
-    with serving(drip) as base, requests.Session() as session, total_deadline(session, 0.0):
+    with (
+        serving(dripping(b"")) as base,
+        requests.Session() as session,
+        total_deadline(session, 0.0),
+    ):
         time.sleep(0.2)
         with pytest.raises(requests.RequestException):
             session.get(base, timeout=5)
