@@ -12,7 +12,12 @@ from matching.radiograph import Radiograph
 
 
 class ImageUnavailable(Exception):
-    """The film could not be fetched from where the case says it is. `str()` is a sentence."""
+    """The film could not be fetched from where the case says it is. `str()` is a sentence;
+    `may_come` says that it is worth looking again later."""
+
+    def __init__(self, message: str, *, may_come: bool = False) -> None:
+        super().__init__(message)
+        self.may_come = may_come
 
 
 class CaseMovedOn(Exception):

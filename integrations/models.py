@@ -1,5 +1,6 @@
 """What came in from outside, and what has to go out."""
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -37,23 +38,119 @@ class JotformDelivery(models.Model):
         self.save(update_fields=["fields"])
 
 
+class JotformSubmission(models.Model):
+    """What we know of one submission at Jotform, which is the truth; webhooks only say "look".
+
+    `asked` counts how often something said that the submission may have changed, `read` is
+    the value of `asked` that the last reading has answered: while they differ, and
+    `next_try_at` is set, the submission is going to be read (again).
+    """
+
+    submission_id = models.CharField(_("submission"), max_length=64, unique=True)
+    form_id = models.CharField(_("form"), max_length=64, blank=True)
+    case = models.OneToOneField(
+        Case, on_delete=models.SET_NULL, null=True, related_name="submission"
+    )
+    asked = models.PositiveIntegerField(default=0)
+    read = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_try_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    last_error = models.CharField(_("last error"), max_length=255, blank=True)
+    # `updated_at` (else `created_at`) of the last reading, as Jotform writes it: no time zone.
+    version = models.CharField(max_length=64, blank=True)
+    # `submitDate` of the newest webhook taken in, milliseconds since 1970.
+    submitted_ms = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("Jotform submission")
+        verbose_name_plural = _("Jotform submissions")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"],
+                condition=models.Q(next_try_at__isnull=False),
+                name="jotformsubmission_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.submission_id
+
+
+class JotformPoll(models.Model):
+    """How far the submissions of a form (or, without a number, of the account) were polled."""
+
+    form_id = models.CharField(_("form"), max_length=64, unique=True, blank=True)
+    polled_until = models.DateTimeField(_("polled until"), null=True)
+    last_error = models.CharField(_("last error"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("Jotform poll")
+        verbose_name_plural = _("Jotform polls")
+
+    def __str__(self) -> str:
+        return self.form_id or "-"
+
+
+class StaffNotice(models.Model):
+    """Something that staff is told by one channel: an outbox row. No patient data."""
+
+    class Kind(models.TextChoices):
+        NEW_CASE = "new_case", _("new case")
+        ANSWER_GIVEN_UP = "answer_given_up", _("answer given up")
+        JOTFORM_REFUSES = "jotform_refuses", _("Jotform refuses the key")
+        CHANGED_AFTER_DECISION = "changed_after_decision", _("changed after the decision")
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", _("e-mail")
+        TELEGRAM = "telegram", "Telegram"
+
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    channel = models.CharField(_("channel"), max_length=20, choices=Channel)
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, null=True, related_name="+")
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_try_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    last_error = models.CharField(_("last error"), max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("notice to staff")
+        verbose_name_plural = _("notices to staff")
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["channel", "next_try_at"],
+                condition=models.Q(sent_at__isnull=True),
+                name="staffnotice_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk}"
+
+
 class ResultReturnQuerySet(models.QuerySet["ResultReturn"]):
     def unsent(self) -> Self:
-        return self.exclude(status__in=[ResultReturn.Status.SENT, ResultReturn.Status.GIVEN_UP])
+        return self.exclude(status__in=ResultReturn.FINAL)
 
     def due(self, *, at: datetime | None = None) -> Self:
         return self.unsent().filter(next_try_at__lte=at or timezone.now())
 
 
 class ResultReturn(models.Model):
-    """The answer to one decided case: an outbox row, written with the decision.
+    """One decision on its way out by one channel: an outbox row, written with the decision.
+
+    A case that was reopened and decided anew has a row for each decision (`revision` is the
+    case's at the decision); only the newest may go out.
 
     Status chart::
 
         queued → sent
         queued → waiting → sent | given_up       (passing errors, with backoff)
         queued → not_configured → sent           (goes out when the key is there)
-        any but sent → queued                    ("send again")
+        any but sent, withdrawn → queued         ("send again")
+        any but sent, given_up → withdrawn       (the case was reopened)
     """
 
     class Status(models.TextChoices):
@@ -62,10 +159,21 @@ class ResultReturn(models.Model):
         NOT_CONFIGURED = "not_configured", _("Jotform is not configured")
         SENT = "sent", _("sent")
         GIVEN_UP = "given_up", _("given up")
+        WITHDRAWN = "withdrawn", _("withdrawn")
 
-    case = models.OneToOneField(
-        Case, on_delete=models.CASCADE, related_name="answer", verbose_name=_("case")
+    class Channel(models.TextChoices):
+        JOTFORM = "jotform", "Jotform"
+        COPY = "copy", _("copy")
+
+    FINAL = (Status.SENT, Status.GIVEN_UP, Status.WITHDRAWN)
+
+    case = models.ForeignKey(
+        Case, on_delete=models.CASCADE, related_name="answers", verbose_name=_("case")
     )
+    channel = models.CharField(
+        _("channel"), max_length=10, choices=Channel, default=Channel.JOTFORM
+    )
+    revision = models.PositiveIntegerField(_("revision"), default=1)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next attempt"), default=timezone.now)
@@ -86,15 +194,25 @@ class ResultReturn(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(
-                    status__in=["queued", "waiting", "not_configured", "sent", "given_up"]
+                    status__in=[
+                        "queued",
+                        "waiting",
+                        "not_configured",
+                        "sent",
+                        "given_up",
+                        "withdrawn",
+                    ]
                 ),
                 name="resultreturn_status_known",
+            ),
+            models.UniqueConstraint(
+                fields=["case", "channel", "revision"], name="resultreturn_unique_decision"
             ),
         ]
         indexes = [
             models.Index(
                 fields=["next_try_at"],
-                condition=~models.Q(status__in=["sent", "given_up"]),
+                condition=~models.Q(status__in=["sent", "given_up", "withdrawn"]),
                 name="resultreturn_due",
             ),
         ]
@@ -104,5 +222,7 @@ class ResultReturn(models.Model):
 
 
 def backoff(attempts: int) -> timedelta:
-    """1, 2, 4 … minutes, at most 6 hours."""
-    return timedelta(minutes=min(2 ** max(attempts - 1, 0), 360))
+    """20, 40, 80 … seconds, at most 6 hours; with jitter, so that what failed together does not
+    come again together."""
+    seconds = min(20 * 2 ** max(attempts - 1, 0), 6 * 60 * 60)
+    return timedelta(seconds=seconds * (1 + secrets.randbelow(250) / 1000))

@@ -55,6 +55,16 @@ def json_object(name: str, *, known: Collection[str]) -> dict[str, str]:
     return {role: str(field) for role, field in value.items()}
 
 
+def choice(name: str, allowed: Collection[str]) -> str:
+    """A variable with few possible values; the first one is the default."""
+    value = os.environ.get(name, "").strip() or next(iter(allowed))
+    if value not in allowed:
+        raise ImproperlyConfigured(
+            f"{name} must be one of {', '.join(filter(None, allowed))}, not {value!r}"
+        )
+    return value
+
+
 def integer(name: str, default: int, *, minimum: int = 0) -> int:
     value = os.environ.get(name, "")
     if not value:
@@ -102,10 +112,24 @@ def webhook_token(explicit: str, webhook_url: str, signing_secret: str) -> str:
     """
     if explicit:
         return explicit
-    url = urlsplit(webhook_url)
+    url = urlsplit(webhook_url if is_own_door(webhook_url) else "")
     in_query = parse_qs(url.query).get("token", [""])[0]
     in_path = url.path.rstrip("/").rpartition("/jotform/")[2] if "/jotform/" in url.path else ""
     return in_query or in_path or signing_secret
+
+
+def is_own_door(url: str) -> bool:
+    """Whether the address is that of a Raiox webhook (…/jotform or …/jotform/<token>)."""
+    return "jotform" in urlsplit(url).path.split("/")
+
+
+def jotform_file_hosts(api_base: str) -> list[str]:
+    """Jotform's hosts of uploaded files: those of the regions, and an Enterprise one
+    (`https://<name>.jotform.com/API`) where the API base names it."""
+    host = (urlsplit(api_base).hostname or "").lower()
+    is_enterprise = host.endswith(".jotform.com") and not host.split(".")[0].endswith("api")
+    hosts = ["www.jotform.com", "eu.jotform.com", "hipaa.jotform.com"]
+    return [*hosts, host] if is_enterprise and host not in hosts else hosts
 
 
 def require_all(requirements: dict[str, bool]) -> None:

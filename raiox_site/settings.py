@@ -45,8 +45,18 @@ JOTFORM_WEBHOOK_URL = secret("JOTFORM_WEBHOOK_URL")
 RAIOX_WEBHOOK_TOKEN = environment.webhook_token(
     secret("RAIOX_WEBHOOK_TOKEN"), JOTFORM_WEBHOOK_URL, JF_SECRET
 )
+# The variable names either our own door (then it holds the secret) or who gets a copy.
+JOTFORM_COPY_URL = (
+    "" if environment.is_own_door(JOTFORM_WEBHOOK_URL) else JOTFORM_WEBHOOK_URL.strip()
+)
 JOTFORM_FORM_IDS = words("JOTFORM_FORM_IDS")
 JOTFORM_FIELDS = environment.json_object("JOTFORM_FIELDS", known=JOTFORM_ROLES)
+JOTFORM_TRANSPORT = environment.choice("JOTFORM_TRANSPORT", ("form", "multipart", "query"))
+JOTFORM_SET_FLAG = environment.choice("JOTFORM_SET_FLAG", ("", "0", "1"))
+JOTFORM_SET_NEW = environment.choice("JOTFORM_SET_NEW", ("", "0", "1"))
+# Where uploaded files lie, and who may therefore see the API key.
+JOTFORM_FILE_HOSTS = environment.jotform_file_hosts(JOTFORM_API_BASE)
+RAIOX_JOTFORM_SYNC_MINUTES = integer("RAIOX_JOTFORM_SYNC_MINUTES", 15)
 
 RAIOX_ENCODER = os.environ.get("RAIOX_ENCODER") or ("" if DEPLOYED else "ViT-B-32/random")
 RAIOX_TORCH_THREADS = integer("RAIOX_TORCH_THREADS", 1, minimum=1)
@@ -56,10 +66,19 @@ RAIOX_LOGIN_RATE = rate("RAIOX_LOGIN_RATE", "10/min")
 RAIOX_PROXY_COUNT = integer("RAIOX_PROXY_COUNT", 0)
 RAIOX_RETENTION_DAYS = integer("RAIOX_RETENTION_DAYS", 90, minimum=1)
 RAIOX_METRICS_TOKEN = secret("RAIOX_METRICS_TOKEN")
+RAIOX_PUBLIC_URL = (os.environ.get("RAIOX_PUBLIC_URL") or "").rstrip("/")
+RAIOX_NOTIFY_EMAILS = words("RAIOX_NOTIFY_EMAILS")
+RAIOX_NOTIFY_PAUSE_SECONDS = integer("RAIOX_NOTIFY_PAUSE_SECONDS", 60)
+RAIOX_TELEGRAM_TOKEN = secret("RAIOX_TELEGRAM_TOKEN")
+RAIOX_TELEGRAM_CHAT = os.environ.get("RAIOX_TELEGRAM_CHAT", "")
+RAIOX_TELEGRAM_BASE = (os.environ.get("RAIOX_TELEGRAM_BASE") or "https://api.telegram.org").rstrip(
+    "/"
+)
 RAIOX_MAX_IMAGE_BYTES = 5 * 1024 * 1024
 RAIOX_MAX_IMAGE_PIXELS = 25_000_000
 DEFAULT_FETCH_HOSTS = [
-    *(f"{name}.jotform.com" for name in ("www", "eu", "hipaa", "api", "eu-api", "hipaa-api")),
+    *JOTFORM_FILE_HOSTS,
+    *(f"{name}.jotform.com" for name in ("api", "eu-api", "hipaa-api")),
     *(f"{name}.jotform.com" for name in ("files", "eu-files", "hipaa-files")),
     *spaces_hosts(bucket=SPACES_BUCKET, region=SPACES_REGION),
 ]

@@ -12,9 +12,10 @@ class CaseEvent(models.Model):
 
     class What(models.TextChoices):
         RECEIVED = "received", _("received")
-        UPDATED = "updated", _("films added")
+        UPDATED = "updated", _("changed by the sender")
         MATCHED = "matched", _("candidates found")
         FAILED = "failed", _("failed")
+        REOPENED = "reopened", _("reopened")
         RETRIED = "retried", _("sent to processing again")
         APPROVED = "approved", _("approved")
         REJECTED = "rejected", _("rejected")

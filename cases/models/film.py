@@ -32,6 +32,8 @@ class CaseImage(models.Model):
     source_url = models.CharField(max_length=2000, blank=True)
     purged_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=255, blank=True)
+    # It could not be fetched, and may still come: it is looked for again.
+    is_awaited = models.BooleanField(default=False)
 
     class Meta:
         verbose_name = _("film")

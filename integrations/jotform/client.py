@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -21,11 +22,21 @@ _PERMANENT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 
 class JotformError(Exception):
     """Jotform did not do what was asked. `str()` is a sentence without secrets; `permanent`
-    says that asking again is of no use."""
+    says that asking again is of no use, `retry_at` when it is of use again, where that is known
+    (the daily limit)."""
 
-    def __init__(self, message: str, *, permanent: bool) -> None:
+    def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None = None) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.retry_at = retry_at
+
+
+class KeyRefused(JotformError):
+    """Jotform refuses the API key itself (`/user` says so too): the operator must act."""
+
+
+class NotThere(JotformError):
+    """The key is good, and the submission is unknown to it: deleted, or another account's."""
 
 
 class JotformClient:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 
-from integrations.jotform.simulator import LoopbackServer
+from integrations.jotform.loopback import LoopbackServer
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

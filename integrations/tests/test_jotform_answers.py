@@ -20,8 +20,8 @@ from implants.models import Implant
 from integrations import tasks
 from integrations.jotform import client, returns
 from integrations.jotform.client import JotformClient, JotformError
+from integrations.jotform.standin import API_KEY, Fault, JotformStandIn, SimulatedSubmission
 from integrations.models import JotformDelivery, ResultReturn
-from integrations.tests.jotform_standin import API_KEY, Fault, JotformStandIn, SimulatedSubmission
 from matching.locks import work_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -186,7 +186,7 @@ def test_an_image_that_cannot_be_had_is_reported(
 def test_an_image_given_by_its_address_is_served_again(
     api: str, instance: Instance, film: Path
 ) -> None:
-    from integrations.jotform.simulator import FileServer
+    from integrations.jotform.loopback import FileServer
 
     with FileServer() as files:
         files.offer("/x/film%20a.png", FILM)

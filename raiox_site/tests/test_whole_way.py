@@ -14,16 +14,16 @@ import pytest
 import requests
 
 from cases.models import Case, CaseEvent, Finding
-from integrations.models import ResultReturn
-from integrations.tests.jotform_standin import (
+from integrations.jotform.standin import (
     JotformStandIn,
     SimulatedSubmission,
     post_webhook,
     webhook_fields,
 )
+from integrations.models import ResultReturn
 from integrations.tests.servers import sending, serving
-from raiox_site.tests import running
-from raiox_site.tests.running import wait_for
+from raiox_site import running
+from raiox_site.running import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ import requests
 from django.core.management.base import BaseCommand, CommandError
 from urllib3.exceptions import HTTPError
 
+from integrations.jotform.loopback import FileServer
 from integrations.jotform.simulator import (
     UPLOAD_QUESTION,
-    FileServer,
     SimulatedSubmission,
     new_submission_id,
     post_webhook,

@@ -1,4 +1,5 @@
-"""The real processes, web and worker, on the test database."""
+"""The real processes, web and worker, on the database of this process: for the tests, and for
+the commands that try the whole system."""
 
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -82,7 +83,7 @@ def environment(media: Path, **changes: str) -> dict[str, str]:
     }
 
 
-def worker(variables: dict[str, str], log: Path):  # type: ignore[no-untyped-def]
+def worker(variables: dict[str, str], log: Path) -> AbstractContextManager[subprocess.Popen]:
     return process("manage.py", "worker", environment=variables, log=log)
 
 

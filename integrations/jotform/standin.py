@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from integrations.jotform.loopback import LoopbackServer
 from integrations.jotform.simulator import (
-    LoopbackServer,
     SimulatedSubmission,
     post_webhook,
     webhook_fields,
