@@ -92,8 +92,14 @@ class CaseApprove(CaseDecision):
     def post(self, request: Request, pk: int) -> Response:
         body = ApproveSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        choices = [Choice(implant_id) for implant_id in body.validated_data["implant_ids"]]
-        case = review.approve(case_id=pk, choices=choices, reviewer=_user(request))
+        asked = body.validated_data
+        case = review.approve(
+            case_id=pk,
+            choices=[Choice(implant_id) for implant_id in asked["implant_ids"]],
+            reviewer=_user(request),
+            note=asked.get("note", ""),
+            revision=asked.get("revision"),
+        )
         return self.answer(request, case)
 
 
@@ -102,8 +108,12 @@ class CaseReject(CaseDecision):
     def post(self, request: Request, pk: int) -> Response:
         body = RejectSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        asked = body.validated_data
         case = review.reject(
-            case_id=pk, reason=body.validated_data["reason"], reviewer=_user(request)
+            case_id=pk,
+            reason=asked["reason"],
+            reviewer=_user(request),
+            revision=asked.get("revision"),
         )
         return self.answer(request, case)
 

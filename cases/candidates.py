@@ -20,11 +20,12 @@ FETCHES_AT_ONCE = 6
 
 @dataclass
 class Outcome:
-    """What came of one film: candidates, or the reason why there are none."""
+    """What came of one film: candidates, or the reason why there are none (yet)."""
 
     image: CaseImage
     candidates: list[Candidate] = field(default_factory=list)
     error: str = ""
+    may_come: bool = False
 
 
 class _Fetching:
@@ -41,17 +42,20 @@ class _Fetching:
         try:
             return self._fetched[address].result(max(self._end - time.monotonic(), 0.0))
         except TimeoutError as error:
-            raise ImageUnavailable(_("There was no time left for this film.")) from error
+            raise ImageUnavailable(
+                _("There was no time left for this film."), may_come=True
+            ) from error
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def match_films(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> list[Outcome]:
-    """The outcome of every film. What is wrong with one is written down at once, and a run
-    after an interrupted one does not try it again: the good films must get their turn."""
-    images = list(case.images.all())
-    due = [image for image in images if not (image.error and case.attempts > 1)]
+    """The outcome of every film that has none yet. What is wrong with one is written down at
+    once, and a run after an interrupted one does not try it again: the good films must get
+    their turn. While the case awaits review, only films that were to come are looked at."""
+    images = list(case.images.filter(findings=None))
+    due = [image for image in images if _is_due(image, case)]
     fetching = _Fetching(
         fetch,
         (image.source_url for image in due if not image.file),
@@ -61,19 +65,26 @@ def match_films(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> 
         return [
             _match_film(image, fetching, decoded)
             if image in due
-            else Outcome(image, error=image.error)
+            else Outcome(image, error=image.error, may_come=image.is_awaited)
             for image in images
         ]
     finally:
         fetching.close()
 
 
+def _is_due(image: CaseImage, case: Case) -> bool:
+    if case.is_awaiting_review or case.postponed:
+        return image.is_awaited or not image.error
+    return not (image.error and case.attempts > 1)
+
+
 def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Outcome:
     try:
         film = decoded.get(image.sha256) or films.read(image, fetch=fetch)
     except (RadiographError, ImageUnavailable) as error:
-        CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255])
-        return Outcome(image, error=str(error))
+        may_come = isinstance(error, ImageUnavailable) and error.may_come
+        CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
+        return Outcome(image, error=str(error), may_come=may_come)
     return Outcome(image, candidates=match(film))
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from cases.models import Case, CaseImage
 from matching import radiograph
+from matching.queue import enqueue
 from matching.radiograph import Radiograph
 
 
@@ -24,6 +25,7 @@ class CaseMovedOn(Exception):
     """The case is not `received` any more: its processing has become pointless."""
 
 
+DELETE_TASK = "cases.tasks.delete_film"
 Fetch = Callable[[str], bytes]
 
 
@@ -86,23 +88,34 @@ def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
     """Read the bytes of one film and store its clean copy in place of what came.
 
     Raises RadiographError when the bytes are not a usable film, CaseMovedOn when the case was
-    erased or failed meanwhile: then nothing of the film is kept.
+    erased or failed meanwhile, or lost this film: then nothing of it is kept.
     """
     film = radiograph.load(content)
     raw = str(image.file.name) if image.file else ""
     image.file.save("", ContentFile(film.clean_copy()), save=False)
-    image.sha256, image.width, image.height, image.error = film.sha256, film.width, film.height, ""
+    image.sha256, image.width, image.height = film.sha256, film.width, film.height
+    image.error, image.is_awaited = "", False
     with transaction.atomic():
-        is_wanted = (
-            Case.objects.select_for_update()
-            .filter(pk=image.case_id, status=Case.Status.RECEIVED)
-            .exists()
-        )
-        if is_wanted:
-            image.save(update_fields=["file", "sha256", "width", "height", "error"])
+        if is_wanted := _is_wanted(image):
+            image.save(update_fields=["file", "sha256", "width", "height", "error", "is_awaited"])
     if not is_wanted:
         discard([image])
         raise CaseMovedOn
     if raw:
         image.file.storage.delete(raw)
     return film
+
+
+def _is_wanted(image: CaseImage) -> bool:
+    in_work = [Case.Status.RECEIVED, Case.Status.PENDING]
+    case = Case.objects.select_for_update().filter(pk=image.case_id, status__in=in_work)
+    return case.exists() and CaseImage.objects.filter(pk=image.pk).exists()
+
+
+def remove(images: Sequence[CaseImage]) -> None:
+    """Delete films that their sender took back, with what was found on them; a task deletes
+    their files, once the transaction of the caller is committed."""
+    CaseImage.objects.filter(pk__in=[image.pk for image in images]).delete()
+    for image in images:
+        if image.file:
+            enqueue(DELETE_TASK, str(image.file.name))

@@ -4,16 +4,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from cases import candidates, films
-from cases.candidates import Outcome
+from cases import candidates, films, outcome
 from cases.films import CaseMovedOn, Fetch, IncomingImage
 from cases.models import (
     MAX_ATTEMPTS,
@@ -22,8 +21,8 @@ from cases.models import (
     CaseEvent,
     CaseImage,
     client_hash,
+    pause_before,
 )
-from cases.signals import case_matched
 from implants.storage import STORAGE_ERRORS
 from matching.encoder import EncoderError
 from matching.locks import work_lock
@@ -51,6 +50,16 @@ class Person:
     def hash(self) -> str:
         return client_hash(self.dentist_email or self.client_id)
 
+    def columns(self) -> dict[str, Any]:
+        """The fields of a case that say who asks and about whom."""
+        return {
+            "dentist_name": self.dentist_name[:200],
+            "dentist_email": self.dentist_email[:254],
+            "patient_name": self.patient_name[:200],
+            "tooth": self.tooth,
+            "consent_at": self.consent_at,
+        }
+
 
 @dataclass(frozen=True)
 class Received:
@@ -67,17 +76,18 @@ def receive(
     form_id: str = "",
     problem: str = "",
     run_inline: bool = False,
+    hold: bool = False,
 ) -> Received:
     """Create the case of one request, once, and queue its processing in the same transaction.
 
-    A submission that is already known gives its case back unchanged, except that a failed
-    case without any film takes the films which arrive now. A request without a submission id
-    is known again by the same client, tooth and bytes. `problem` (a sentence) or the lack
-    of any film make a failed case: nothing is lost, a person sees the reason. With
-    `run_inline` the caller runs `process` itself and nothing is queued.
+    A submission that is already known gives its case back unchanged (`cases.changes` applies
+    what was edited). A request without a submission id is known again by the same client,
+    tooth and bytes. `problem` (a sentence) or the lack of any film make a failed case: nothing
+    is lost, a person sees the reason. With `run_inline` the caller runs `process` itself and
+    nothing is queued; with `hold` the case waits until its source has confirmed it.
     """
     known = _known_case(submission_id, images, person)
-    if known is not None and not (images and _lacks_films(known)):
+    if known is not None:
         return Received(known, is_new=False)
     rows = [films.store(image) for image in images]
     try:
@@ -86,21 +96,19 @@ def receive(
                 _wait_for_twin(person, images)
             known = _known_case(submission_id, images, person)
             if known is None:
-                case = _create(source, person, submission_id, form_id, rows, problem)
-            else:
-                case = Case.objects.select_for_update().get(pk=known.pk)
-            is_used = known is None or _take_films(case, rows)
-            if is_used and case.status == Case.Status.RECEIVED and not run_inline:
-                enqueue(PROCESS_TASK, case.pk)
+                reason = "" if hold else problem or ("" if rows else outcome.no_film())
+                case = _create(source, person, submission_id, form_id, reason, hold)
+                _begin(case, rows, run_inline=run_inline)
     except IntegrityError:
         films.discard(rows)
         twin = _known_case(submission_id, images, person)
         if twin is None:
             raise
         return Received(twin, is_new=False)
-    if not is_used:
+    if known is not None:
         films.discard(rows)
-    return Received(case, is_new=known is None)
+        return Received(known, is_new=False)
+    return Received(case, is_new=True)
 
 
 def process(
@@ -109,21 +117,23 @@ def process(
     fetch: Fetch | None = None,
     decoded: Mapping[str, Radiograph] | None = None,
 ) -> Case:
-    """Fetch, read and match the films of a received case, and put it before the reviewer.
+    """Fetch, read and match the films of a received case, and put it before the reviewer; or,
+    for a case that awaits review, those films that could not be fetched before.
 
-    Safe to run twice and at once: only one run works on a case, a case that is no longer
-    `received` is left alone, and the outcome is written only while it still is. Every run is
-    counted on the case before its work begins; after MAX_ATTEMPTS runs that never ended the
-    case is failed, so that a film which kills its worker cannot do so for ever. `decoded`
-    spares films (by sha256) that the caller has decoded a second decoding.
+    Safe to run twice and at once: only one run works on a case, a case that is not due is left
+    alone, and the outcome is written only while the case is what it was. Every run is counted
+    on the case before its work begins; after MAX_ATTEMPTS runs that never ended the case is
+    failed, so that a film which kills its worker cannot do so for ever. `decoded` spares films
+    (by sha256) that the caller has decoded a second decoding.
     """
     with work_lock(WORK_LOCK, case_id) as acquired:
-        if acquired and _claim(case_id):
-            case = Case.objects.get(pk=case_id)
-            if case.attempts > MAX_ATTEMPTS:
-                fail(case_id=case_id, reason=_("Processing was interrupted several times."))
-            else:
-                _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), decoded or {})
+        case = _claim(case_id) if acquired else None
+        if case is not None and case.attempts > MAX_ATTEMPTS:
+            outcome.fail(case, _("Processing was interrupted several times."))
+        elif case is not None:
+            _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), decoded or {})
+    if case is not None:
+        _queue_changed(case)
     return Case.objects.get(pk=case_id)
 
 
@@ -139,14 +149,7 @@ def reopen(*, case_id: int) -> Case:
 
 def fail(*, case_id: int, reason: str) -> bool:
     """received → failed, with the reason for the screen. False when the case has moved on."""
-    with transaction.atomic():
-        changed = Case.objects.filter(pk=case_id, status=Case.Status.RECEIVED).update(
-            status=Case.Status.FAILED, failure=reason[:255], updated_at=timezone.now()
-        )
-        if changed:
-            Case.objects.get(pk=case_id).record(CaseEvent.What.FAILED)
-            log.warning("case %s failed: %s", case_id, reason)
-    return bool(changed)
+    return outcome.fail(Case.objects.get(pk=case_id), reason)
 
 
 def _known_case(
@@ -166,10 +169,6 @@ def _known_case(
     return known.order_by("-pk").first()
 
 
-def _lacks_films(case: Case) -> bool:
-    return case.status == Case.Status.FAILED and not case.images.exists()
-
-
 def _wait_for_twin(person: Person, images: Sequence[IncomingImage]) -> None:
     """Make the same film of the same client wait for its twin: no unique key covers the two."""
     if not person.hash:
@@ -186,51 +185,44 @@ def _create(
     person: Person,
     submission_id: str | None,
     form_id: str,
-    rows: Sequence[CaseImage],
-    problem: str,
+    reason: str,
+    hold: bool,
 ) -> Case:
-    reason = problem or ("" if rows else _no_film())
-    case = Case.objects.create(
+    return Case.objects.create(
         source=source,
         jotform_submission_id=submission_id,
         form_id=form_id[:32],
-        client_hash=person.hash,
-        dentist_name=person.dentist_name[:200],
-        dentist_email=person.dentist_email[:254],
-        patient_name=person.patient_name[:200],
-        tooth=person.tooth,
-        consent_at=person.consent_at,
         status=Case.Status.FAILED if reason else Case.Status.RECEIVED,
         failure=reason[:255],
+        queued_at=None if hold else timezone.now(),
+        client_hash=person.hash,
+        **person.columns(),
     )
+
+
+def _begin(case: Case, rows: Sequence[CaseImage], *, run_inline: bool) -> None:
     films.create(case, rows)
-    case.record(CaseEvent.What.RECEIVED, source=source, films=len(rows))
-    log.info("case %s received by %s", case.pk, source)
-    if reason:
+    case.record(CaseEvent.What.RECEIVED, source=case.source, films=len(rows))
+    log.info("case %s received by %s", case.pk, case.source)
+    if case.status == Case.Status.FAILED:
         case.record(CaseEvent.What.FAILED)
+    elif not (run_inline or case.is_held):
+        enqueue(PROCESS_TASK, case.pk)
+
+
+def _claim(case_id: int) -> Case | None:
+    """The case as it is when the run begins, counted; None when there is nothing to do."""
+    with transaction.atomic():
+        case = Case.objects.due().select_for_update().filter(pk=case_id).first()
+        if case is None:
+            return None
+        if case.is_awaiting_review:
+            case.postponed += 1
+            case.next_try_at = timezone.now() + pause_before(case.postponed + 1)
+        else:
+            case.attempts += 1
+        case.save(update_fields=["attempts", "postponed", "next_try_at"])
     return case
-
-
-def _take_films(case: Case, rows: Sequence[CaseImage]) -> bool:
-    """failed → received for a case that had no film and now gets some; whether it took them."""
-    if not rows or not _lacks_films(case):
-        return False
-    films.create(case, rows)
-    case.requeue()
-    case.record(CaseEvent.What.UPDATED, films=len(rows))
-    return True
-
-
-def _no_film() -> str:
-    return _("The request came without any radiograph.")
-
-
-def _claim(case_id: int) -> bool:
-    return bool(
-        Case.objects.filter(pk=case_id, status=Case.Status.RECEIVED).update(
-            attempts=F("attempts") + 1
-        )
-    )
 
 
 def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
@@ -238,33 +230,20 @@ def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
         outcomes = candidates.match_films(case, fetch, decoded)
     except CaseMovedOn:
         log.info("case %s moved on while it was processed", case.pk)
-        return
     except (CatalogueNotSearchable, EncoderError) as error:
         log.error("case %s cannot be matched: %s", case.pk, error)
-        fail(case_id=case.pk, reason=str(error))
-        return
+        outcome.fail(case, str(error))
     except STORAGE_ERRORS:
         log.exception("case %s: the image storage failed", case.pk)
-        fail(case_id=case.pk, reason=_("The image storage did not answer."))
-        return
-    if any(outcome.candidates for outcome in outcomes):
-        _complete(case.pk, [outcome for outcome in outcomes if outcome.candidates])
+        outcome.fail(case, _("The image storage did not answer."))
     else:
-        fail(case_id=case.pk, reason=next((o.error for o in outcomes), case.failure or _no_film()))
+        outcome.settle(case, outcomes)
 
 
-def _complete(case_id: int, outcomes: Sequence[Outcome]) -> None:
-    """received → pending, with the candidates; nothing is written when the case has moved on."""
+def _queue_changed(case: Case) -> None:
+    """Queue a case again whose films were changed while its run held the lock: the task of the
+    change may have come and gone meanwhile."""
     with transaction.atomic():
-        case = (
-            Case.objects.select_for_update().filter(pk=case_id, status=Case.Status.RECEIVED).first()
-        )
-        if case is None:
-            return
-        for outcome in outcomes:
-            candidates.keep(outcome)
-        case.status, case.failure, case.matched_at = Case.Status.PENDING, "", timezone.now()
-        case.save(update_fields=["status", "failure", "matched_at", "updated_at"])
-        case.record(CaseEvent.What.MATCHED, films=len(outcomes))
-        log.info("case %s awaits review", case.pk)
-        case_matched.send(sender=Case, case=case)
+        changed = Case.objects.due().filter(pk=case.pk, status=Case.Status.RECEIVED)
+        if changed.exclude(revision=case.revision).exists():
+            enqueue(PROCESS_TASK, case.pk)

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cases import review
+from cases import panel_changes, review
 from cases.models import Case, CaseImage, Finding
 from cases.panel_forms import (
     Decision,
@@ -28,10 +28,13 @@ from cases.panel_forms import (
     finding_id,
     searched_block,
 )
-from cases.review import ReviewError, StateConflict
+from cases.review import NOTE_LENGTH, Outdated, ReviewError, StateConflict
 from implants.storage import private_image_response
 
 REFRESH_SECONDS = 4
+# While nothing is at work on the case.
+WAITING_REFRESH_SECONDS = 30
+DECIDABLE = (Case.Status.PENDING, Case.Status.FAILED)
 
 can_see = permission_required("cases.view_case", raise_exception=True)
 can_decide = permission_required("cases.decide_case", raise_exception=True)
@@ -74,7 +77,11 @@ def approve(request: HttpRequest, case_id: int) -> HttpResponse:
                 )
             )
         return review.approve(
-            case_id=case_id, choices=decision.choices(), reviewer=_reviewer(request)
+            case_id=case_id,
+            choices=decision.choices(),
+            reviewer=_reviewer(request),
+            note=decision.note,
+            revision=decision.revision,
         )
 
     return _decide(request, case_id, decision, act)
@@ -88,7 +95,13 @@ def reject(request: HttpRequest, case_id: int) -> HttpResponse:
         request,
         case_id,
         decision,
-        lambda: review.reject(case_id=case_id, reason=decision.reason, reviewer=_reviewer(request)),
+        lambda: review.reject(
+            case_id=case_id,
+            reason=decision.reason,
+            reviewer=_reviewer(request),
+            note=decision.note,
+            revision=decision.revision,
+        ),
     )
 
 
@@ -96,13 +109,13 @@ def reject(request: HttpRequest, case_id: int) -> HttpResponse:
 @can_decide
 def retry(request: HttpRequest, case_id: int) -> HttpResponse:
     try:
-        review.retry(case_id=case_id, by=_reviewer(request))
+        case = review.retry(case_id=case_id, by=_reviewer(request))
     except StateConflict as conflict:
         messages.warning(request, str(conflict))
     except Case.DoesNotExist as missing:
         raise Http404 from missing
     else:
-        messages.success(request, _("The case is being processed again."))
+        messages.success(request, _retry_message(case))
     return redirect("admin:cases_case_review", case_id)
 
 
@@ -135,6 +148,8 @@ def _decide(
     """Carry out a decision; where it is refused, say so and keep what was ticked and typed."""
     try:
         case = act()
+    except Outdated as conflict:
+        return _show_changes(request, case_id, decision, conflict)
     except StateConflict as conflict:
         messages.warning(request, _conflict_message(request, case_id, conflict))
         return redirect("admin:cases_case_review", case_id)
@@ -146,13 +161,30 @@ def _decide(
     return redirect("admin:cases_case_changelist")
 
 
+def _show_changes(
+    request: HttpRequest, case_id: int, decision: Decision, conflict: Outdated
+) -> HttpResponse:
+    """The page as the case is now: it keeps what was ticked and typed where there is a form
+    to keep it in, else the browser keeps it until there is one again."""
+    if Case.objects.filter(pk=case_id, status__in=DECIDABLE).exists():
+        return _page(request, case_id, decision)
+    messages.warning(request, str(conflict))
+    return redirect("admin:cases_case_review", case_id)
+
+
 def _conflict_message(request: HttpRequest, case_id: int, conflict: StateConflict) -> str:
-    decided_by = Case.objects.values_list("decided_by_id", flat=True).get(pk=case_id)
-    if decided_by is not None and decided_by == request.user.pk:
+    case = Case.objects.get(pk=case_id)
+    if case.is_decided and case.decided_by_id == request.user.pk:
         return _("You have already decided this case; nothing was changed.")
     return _("Nothing was changed: somebody else already decided or changed this case.") + (
         f" {conflict}"
     )
+
+
+def _retry_message(case: Case) -> str:
+    if case.is_held:
+        return _("The case waits again for the confirmation of its source.")
+    return _("The case is being processed again.")
 
 
 def _success_message(case: Case) -> SafeString:
@@ -176,6 +208,8 @@ def _page(
         Case.objects.for_review().prefetch_related("images__findings__results__reference_image"),
         pk=case_id,
     )
+    if decision.is_outdated(case) and case.status in DECIDABLE:
+        messages.warning(request, str(Outdated()))
     is_rejecting = request.path == reverse("admin:cases_case_reject", args=[case.pk])
     if problem and not is_rejecting:
         messages.error(request, problem)
@@ -193,13 +227,19 @@ def _page(
 
 def _page_context(request: HttpRequest, case: Case) -> dict[str, Any]:
     may_decide = request.user.has_perm("cases.decide_case")
+    is_waiting = case.is_held or case.next_try_at is not None
     return {
         "title": _("Case %(number)s") % {"number": case},
         "opts": Case._meta,
         "case": case,
-        "answer": getattr(case, "answer", None),
+        "answers": list(case.answers.all()),
         "can_decide": may_decide and case.is_awaiting_review,
         "can_retry_or_reject": may_decide and case.status == Case.Status.FAILED,
         "is_processing": case.status == Case.Status.RECEIVED,
-        "refresh_seconds": REFRESH_SECONDS,
+        "is_film_awaited": any(image.is_awaited for image in case.images.all()),
+        "refresh_seconds": WAITING_REFRESH_SECONDS if is_waiting else REFRESH_SECONDS,
+        "note_length": NOTE_LENGTH,
+        "history": panel_changes.history(case),
+        "changed_after_decision": panel_changes.changed_after_decision(case),
+        "reopening": panel_changes.reopening(case),
     }

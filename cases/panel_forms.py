@@ -17,17 +17,25 @@ _CHOICE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 
 @dataclass(frozen=True)
 class Decision:
-    """What the reviewer ticked and typed, kept as sent, so that a refusal loses nothing."""
+    """What the reviewer ticked and typed, kept as sent, so that a refusal loses nothing, and
+    the revision of the case that the page showed."""
 
     ticked: frozenset[str] = frozenset()
     reason: str = ""
+    note: str = ""
+    revision: int | None = None
 
     @classmethod
     def of(cls, data: QueryDict) -> "Decision":
         return cls(
             ticked=frozenset(data.getlist("choice")),
-            reason=data.get("reason", "").replace("\x00", ""),
+            reason=_typed(data.get("reason", "")),
+            note=_typed(data.get("note", "")),
+            revision=_revision(data.get("revision")),
         )
+
+    def is_outdated(self, case: Case) -> bool:
+        return self.revision not in (None, case.revision)
 
     def choices(self) -> list[Choice]:
         """Raises ReviewError when a tick box came back with another value than its own."""
@@ -35,6 +43,18 @@ class Decision:
 
     def readable_choices(self) -> list[Choice]:
         return [_choice(value) for value in sorted(self.ticked) if _CHOICE.fullmatch(value)]
+
+
+def _typed(text: str) -> str:
+    """A browser counts a line break as one character and sends it as two."""
+    return text.replace("\x00", "").replace("\r\n", "\n")
+
+
+def _revision(text: str | None) -> int | None:
+    """None where the page sent none; what cannot be read is no revision that a case has."""
+    if text is None:
+        return None
+    return int(text) if _is_id(text) else 0
 
 
 def _choice(value: str) -> Choice:

@@ -29,7 +29,8 @@ def erase(*, case_id: int, by: User | None = None) -> Case:
             case.status = Case.Status.ARCHIVED
             case.record(CaseEvent.What.ARCHIVED, actor=by)
         case.dentist_name = case.dentist_email = case.patient_name = ""
-        case.client_hash = case.decision_reason = case.failure = ""
+        case.client_hash = case.decision_reason = case.failure = case.note = ""
+        case.next_try_at = None
         case.save()
         case.images.update(source_url="", error="")
     _delete_films(case.images.exclude(file=""))

@@ -14,6 +14,8 @@ from cases.signals import case_decided
 from implants.models import Implant
 from matching.queue import enqueue
 
+NOTE_LENGTH = 1000
+
 
 class ReviewError(ValueError):
     """The decision cannot be made as asked. `str()` is a sentence for the reviewer."""
@@ -21,6 +23,15 @@ class ReviewError(ValueError):
 
 class StateConflict(ReviewError):
     """The case's status does not allow this (any more): somebody else may have decided."""
+
+
+class Outdated(StateConflict):
+    """The sender changed the case after the reviewer saw it, or a late film arrived."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This case has changed since you opened it: look at it again before deciding.")
+        )
 
 
 @dataclass(frozen=True)
@@ -32,37 +43,52 @@ class Choice:
     finding_id: int | None = None
 
 
-def approve(*, case_id: int, choices: Sequence[Choice], reviewer: User) -> Case:
+def approve(
+    *,
+    case_id: int,
+    choices: Sequence[Choice],
+    reviewer: User,
+    note: str = "",
+    revision: int | None = None,
+) -> Case:
     """pending → approved, with one or more implants of the catalogue.
 
-    Raises ReviewError for no or unknown implants or findings, StateConflict when the case
-    does not await review, Case.DoesNotExist.
+    `note` (at most NOTE_LENGTH characters) goes out with the answer; `revision` is the one
+    that the reviewer saw.
+    Raises ReviewError for no or unknown implants or findings or a note too long, Outdated
+    when the sender has changed the case since that revision, StateConflict when it does not
+    await review, Case.DoesNotExist.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=(Case.Status.PENDING,))
+        case = _locked(case_id, expected=(Case.Status.PENDING,), revision=revision)
         if not choices:
             raise ReviewError(_("Choose at least one implant."))
         implants = _implants(choices)
         findings = list(Finding.objects.filter(case_image__case=case).order_by("pk"))
         for choice in choices:
             _mark(_result(choice, implants[choice.implant_id], findings), reviewer)
+        case.note = _note(note)
         _decide(case, Case.Status.APPROVED, reviewer)
         case.record(CaseEvent.What.APPROVED, actor=reviewer, implant_ids=sorted(implants))
         case_decided.send(sender=Case, case=case)
     return case
 
 
-def reject(*, case_id: int, reason: str, reviewer: User) -> Case:
-    """pending | failed → rejected; the reason reaches the dentist.
+def reject(
+    *, case_id: int, reason: str, reviewer: User, note: str = "", revision: int | None = None
+) -> Case:
+    """pending | failed → rejected; the reason, and a note if there is one, reach the dentist.
 
     A case whose film can never be read would otherwise leave the dentist without an answer.
-    Raises ReviewError without a reason, StateConflict, Case.DoesNotExist.
+    Raises ReviewError without a reason or for a note too long, Outdated, StateConflict (both
+    as `approve`), Case.DoesNotExist.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=(Case.Status.PENDING, Case.Status.FAILED))
+        expected = (Case.Status.PENDING, Case.Status.FAILED)
+        case = _locked(case_id, expected=expected, revision=revision)
         if not reason.strip():
             raise ReviewError(_("Say why the case is rejected."))
-        case.decision_reason = reason.strip()
+        case.decision_reason, case.note = reason.strip(), _note(note)
         _decide(case, Case.Status.REJECTED, reviewer)
         case.record(CaseEvent.What.REJECTED, actor=reviewer)
         case_decided.send(sender=Case, case=case)
@@ -70,12 +96,16 @@ def reject(*, case_id: int, reason: str, reviewer: User) -> Case:
 
 
 def retry(*, case_id: int, by: User) -> Case:
-    """failed → received, and queued again. Raises StateConflict, Case.DoesNotExist."""
+    """failed → received, and queued again, unless its source has yet to confirm it.
+
+    Raises StateConflict, Case.DoesNotExist.
+    """
     with transaction.atomic():
         case = _locked(case_id, expected=(Case.Status.FAILED,))
         case.requeue()
         case.record(CaseEvent.What.RETRIED, actor=by)
-        enqueue(PROCESS_TASK, case.pk)
+        if not case.is_held:
+            enqueue(PROCESS_TASK, case.pk)
     return case
 
 
@@ -86,20 +116,32 @@ def announce_again(*, case_id: int) -> Case:
     """
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_id)
-        if case.status not in (Case.Status.APPROVED, Case.Status.REJECTED):
+        if not case.is_decided:
             raise StateConflict(_("The case is not decided yet."))
         case_decided.send(sender=Case, case=case)
     return case
 
 
-def _locked(case_id: int, *, expected: Sequence[Case.Status]) -> Case:
+def _locked(case_id: int, *, expected: Sequence[Case.Status], revision: int | None = None) -> Case:
     case = Case.objects.select_for_update().get(pk=case_id)
+    is_over = case.is_decided or case.status == Case.Status.ARCHIVED
+    if revision not in (None, case.revision) and not is_over:
+        raise Outdated
     if case.status not in expected:
         raise StateConflict(
             _("The case is “%(status)s”; this is only possible while it is “%(expected)s”.")
             % {"status": case.get_status_display(), "expected": expected[0].label}
         )
     return case
+
+
+def _note(text: str) -> str:
+    text = text.strip()
+    if len(text) > NOTE_LENGTH:
+        raise ReviewError(
+            _("The note is too long: at most %(limit)d characters.") % {"limit": NOTE_LENGTH}
+        )
+    return text
 
 
 def _implants(choices: Sequence[Choice]) -> dict[int, Implant]:
@@ -132,5 +174,17 @@ def _mark(result: Result, reviewer: User) -> None:
 
 
 def _decide(case: Case, status: Case.Status, reviewer: User) -> None:
+    """Films that were still to come are not looked for any more."""
     case.status, case.decided_at, case.decided_by = status, timezone.now(), reviewer
-    case.save(update_fields=["status", "decided_at", "decided_by", "decision_reason", "updated_at"])
+    case.next_try_at = None
+    case.save(
+        update_fields=[
+            "status",
+            "decided_at",
+            "decided_by",
+            "decision_reason",
+            "note",
+            "next_try_at",
+            "updated_at",
+        ]
+    )

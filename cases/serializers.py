@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cases.models import Case, CaseEvent, CaseImage, Result
+from cases.review import NOTE_LENGTH
 
 
 class ResultSerializer(serializers.ModelSerializer[Result]):
@@ -71,13 +72,17 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
             "form_id",
             "source",
             "status",
+            "revision",
             "priority",
             "dentist_name",
             "dentist_email",
             "patient_name",
             "tooth",
+            "consent_at",
             "failure",
+            "next_try_at",
             "decision_reason",
+            "note",
             "created_at",
             "matched_at",
             "decided_at",
@@ -88,16 +93,24 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
         read_only_fields = fields
 
 
-class ApproveSerializer(serializers.Serializer[dict[str, Any]]):
+class DecisionSerializer(serializers.Serializer[dict[str, Any]]):
+    """`revision` is the one that the decision is based on: a case that its sender has changed
+    since is not decided, but answered with 409."""
+
+    revision = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+
+
+class ApproveSerializer(DecisionSerializer):
     implant_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
         allow_empty=False,
         max_length=20,
         error_messages={"empty": _("Choose at least one implant.")},
     )
+    note = serializers.CharField(max_length=NOTE_LENGTH, allow_blank=True, required=False)
 
 
-class RejectSerializer(serializers.Serializer[dict[str, Any]]):
+class RejectSerializer(DecisionSerializer):
     reason = serializers.CharField(
         max_length=2000, error_messages={"blank": _("Say why the case is rejected.")}
     )

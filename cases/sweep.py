@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def requeue_abandoned() -> int:
-    """Queue every received case that nobody works on; the number of cases queued."""
+    """Queue every case that is due and that nobody works on; the number of cases queued."""
     return _requeue_unlocked(Case.objects.interrupted() | Case.objects.overdue())
 
 
@@ -31,7 +31,7 @@ def requeue_lost() -> int:
     Called when a worker starts. A cluster holds only a few tasks at a time, and a case that
     is queued twice is processed once.
     """
-    waiting = Case.objects.filter(status=Case.Status.RECEIVED).order_by("queued_at")
+    waiting = Case.objects.due().order_by("queued_at")
     return _requeue_unlocked(waiting[:LOST_AT_MOST])
 
 
@@ -49,9 +49,8 @@ def _requeue(case_id: int) -> int:
     with transaction.atomic():
         # The processes of a cluster start together: one of them queues the case.
         a_moment_ago = timezone.now() - timedelta(seconds=1)
-        updated = Case.objects.filter(
-            pk=case_id, status=Case.Status.RECEIVED, queued_at__lt=a_moment_ago
-        ).update(queued_at=timezone.now())
+        due = Case.objects.due().filter(pk=case_id, queued_at__lt=a_moment_ago)
+        updated = due.update(queued_at=timezone.now())
         if updated:
             enqueue(PROCESS_TASK, case_id)
     return updated

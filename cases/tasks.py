@@ -1,10 +1,16 @@
 """Queue entries of this layer: ids in, a service called."""
 
+from django.core.files.storage import default_storage
+
 from cases import intake, retention, sweep
 
 
 def process_case(case_id: int) -> None:
     intake.process(case_id=case_id)
+
+
+def delete_film(name: str) -> None:
+    default_storage.delete(name)
 
 
 def sweep_cases() -> None:

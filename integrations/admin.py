@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from integrations.jotform import returns
+from integrations.jotform import outbox
 from integrations.models import JotformDelivery, ResultReturn
 
 
@@ -27,9 +27,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(ResultReturn)
 class ResultReturnAdmin(ReadOnlyAdmin):
-    list_display = ["case_link", "status", "attempts", "next_try_at", "last_error", "sent_at"]
+    list_display = [
+        "case_link",
+        "channel",
+        "status",
+        "attempts",
+        "next_try_at",
+        "last_error",
+        "sent_at",
+    ]
     list_display_links = None
-    list_filter = ["status"]
+    list_filter = ["status", "channel"]
     list_per_page = 50
 
     @admin.display(description=_("case"), ordering="case_id")
@@ -59,8 +67,8 @@ class ResultReturnAdmin(ReadOnlyAdmin):
             messages.warning(request, _("Nothing was changed yet. Please check and send it again."))
             return redirect(_review_url(row))
         try:
-            returns.send_again(return_id=return_id, by=user)
-        except returns.AlreadySent as error:
+            outbox.send_again(return_id=return_id, by=user)
+        except outbox.NotSendable as error:
             messages.warning(request, str(error))
         else:
             messages.success(request, _("The answer is on its way again."))

@@ -82,6 +82,7 @@ class JotformPoll(models.Model):
 
     form_id = models.CharField(_("form"), max_length=64, unique=True, blank=True)
     polled_until = models.DateTimeField(_("polled until"), null=True)
+    tried_at = models.DateTimeField(_("tried at"), null=True)
     last_error = models.CharField(_("last error"), max_length=255, blank=True)
 
     class Meta:

@@ -1,19 +1,25 @@
-"""What this layer does when a case is decided or erased."""
+"""What this layer does when a case awaits review, is decided or erased."""
 
 from django.db.models import Q
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from cases.models import Case
-from cases.signals import case_decided
-from integrations.jotform import returns
+from cases.signals import case_decided, case_matched
+from integrations import notify
+from integrations.jotform import outbox, readings
 from integrations.models import JotformDelivery
 from matching.queue import on_worker_start
 
 
+@receiver(case_matched)
+def tell_the_reviewer(sender: type[Case], case: Case, **kwargs: object) -> None:
+    notify.tell_of_new_case(case=case)
+
+
 @receiver(case_decided)
 def queue_the_answer(sender: type[Case], case: Case, **kwargs: object) -> None:
-    returns.queue_return(case=case)
+    outbox.queue_return(case=case)
 
 
 @receiver(post_save, sender=Case)
@@ -25,5 +31,6 @@ def forget_deliveries(sender: type[Case], instance: Case, **kwargs: object) -> N
         JotformDelivery.objects.filter(Q(case=instance) | repeated).delete()
 
 
-on_worker_start(returns.send_due)
-on_worker_start(returns.requeue_lost)
+on_worker_start(readings.ask_due)
+on_worker_start(outbox.send_due)
+on_worker_start(outbox.requeue_lost)

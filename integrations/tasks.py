@@ -5,7 +5,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from integrations.jotform import returns
+from integrations import notify
+from integrations.jotform import outbox, readings, returns, sync
 from integrations.models import JotformDelivery
 
 
@@ -16,7 +17,24 @@ def send_return(return_id: int) -> None:
 def purge_deliveries() -> None:
     limit = timezone.now() - timedelta(days=settings.RAIOX_RETENTION_DAYS)
     JotformDelivery.objects.filter(received_at__lt=limit).delete()
+    notify.forget(before=limit)
+
+
+def take_in_submission(row_id: int) -> None:
+    readings.read(row_id=row_id)
+
+
+def take_in_due_submissions() -> None:
+    readings.ask_due()
+
+
+def poll_jotform() -> None:
+    sync.sync_due()
 
 
 def send_due_returns() -> None:
-    returns.send_due()
+    outbox.send_due()
+
+
+def send_notices() -> None:
+    notify.send_due()

@@ -129,19 +129,32 @@ def load(data: bytes) -> Radiograph:
     return Radiograph(image=clean, sha256=digest(data))
 
 
-def _open(data: bytes) -> Image.Image:
+def check_beginning(data: bytes) -> None:
+    """Raise NotAnImage unless the bytes begin like a JPEG, PNG or WebP image."""
     if not data:
         raise NotAnImage(_("The file is empty."))
+    Image.init()
+    begins_like = (Image.OPEN[name][1] for name in FORMATS)
+    if not any(accepts and accepts(data[:16]) for accepts in begins_like):
+        raise _another_format()
+
+
+def _open(data: bytes) -> Image.Image:
+    check_beginning(data)
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise NotAnImage(_("The file is not a JPEG, PNG or WebP image.")) from error
+        raise _another_format() from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImage(_too_many_pixels()) from error
     except DAMAGED as error:
         raise UnreadableImage(
             _("The image is damaged or incomplete and cannot be read.")
         ) from error
+
+
+def _another_format() -> NotAnImage:
+    return NotAnImage(_("The file is not a JPEG, PNG or WebP image."))
 
 
 def _check_dimensions(width: int, height: int) -> None:

@@ -8,11 +8,16 @@ import re
 import secrets
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+import environ
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 ENVIRONMENTS = ("development", "test", "staging", "production")
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+EMAIL_URL_FORM = "EMAIL_URL must be like smtp+tls://user:password@host:587 (or smtp+ssl, smtp)"
 
 
 def secret(name: str) -> str:
@@ -63,6 +68,46 @@ def choice(name: str, allowed: Collection[str]) -> str:
             f"{name} must be one of {', '.join(filter(None, allowed))}, not {value!r}"
         )
     return value
+
+
+def email_addresses(name: str) -> list[str]:
+    """A comma-separated variable of plain e-mail addresses."""
+    addresses = words(name)
+    for address in addresses:
+        try:
+            validate_email(address)
+        except ValidationError:
+            raise ImproperlyConfigured(f"{name} must be addresses such as a@b.org") from None
+    return addresses
+
+
+def email_settings(url: str) -> dict[str, Any]:
+    """Django's EMAIL_* settings out of EMAIL_URL; its parts are percent-encoded.
+
+    `smtp+tls://` begins in the clear and turns to TLS (port 587), `smtp+ssl://` is TLS from
+    the first byte (465), `smtp://` is neither (25), `consolemail://` prints. `smtps` is
+    refused: some read it as the first and some as the second. Errors do not quote the URL.
+    """
+    if not url:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+    try:
+        config = environ.Env.email_url_config(url)
+    except (ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(EMAIL_URL_FORM) from None
+    scheme, _netloc, *rest = urlsplit(url)
+    is_smtp = scheme in SMTP_PORTS and config["EMAIL_HOST"]
+    # A `/`, `?` or `#` in the password ends the address where it was not meant to end.
+    if any(part.strip("/") for part in rest) or not (is_smtp or scheme == "consolemail"):
+        raise ImproperlyConfigured(EMAIL_URL_FORM)
+    return {
+        "EMAIL_BACKEND": config["EMAIL_BACKEND"],
+        "EMAIL_HOST": config["EMAIL_HOST"] or "",
+        "EMAIL_PORT": config["EMAIL_PORT"] or SMTP_PORTS.get(scheme, 0),
+        "EMAIL_HOST_USER": config["EMAIL_HOST_USER"] or "",
+        "EMAIL_HOST_PASSWORD": config["EMAIL_HOST_PASSWORD"] or "",
+        "EMAIL_USE_TLS": scheme == "smtp+tls",
+        "EMAIL_USE_SSL": scheme == "smtp+ssl",
+    }
 
 
 def integer(name: str, default: int, *, minimum: int = 0) -> int:

@@ -1,5 +1,5 @@
-"""The real processes, web and worker, on the database of this process: for the tests, and for
-the commands that try the whole system."""
+"""The real processes, web and worker, on the database of this process or another one: for the
+tests, and for the commands that try the whole system."""
 
 import os
 import signal
@@ -7,22 +7,26 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psutil
 import requests
 from django.conf import settings
 from django.db import connection
 
+WEB = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "raiox_site.wsgi")
+WORKER = ("manage.py", "worker")
+# Of the options of a connection these are set by the settings, or are part of the address.
+OWN_OPTIONS = frozenset({"options", "connect_timeout", "host"})
 
-@contextmanager
-def process(*command: str, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
-    """A process group of its own, ended when the block ends."""
+
+def start(*command: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a Python process in a group of its own."""
     with log.open("ab") as output:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, *command],
             cwd=settings.BASE_DIR,
             env=environment,
@@ -30,13 +34,21 @@ def process(*command: str, environment: dict[str, str], log: Path) -> Iterator[s
             stderr=output,
             start_new_session=True,
         )
+
+
+@contextmanager
+def process(
+    *command: str, environment: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process group of its own, ended when the block ends."""
+    child = start(*command, environment=environment, log=log)
     try:
         yield child
     finally:
         stop(child)
 
 
-def stop(child: subprocess.Popen) -> None:
+def stop(child: subprocess.Popen[bytes]) -> None:
     family = descendants(child.pid)
     if child.poll() is None:
         child.terminate()
@@ -46,7 +58,7 @@ def stop(child: subprocess.Popen) -> None:
             child.kill()
             child.wait()
     for survivor in family:
-        if survivor.is_running():
+        with suppress(psutil.NoSuchProcess):
             survivor.kill()
 
 
@@ -57,21 +69,22 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def kill_nine(child: subprocess.Popen) -> None:
+def kill_nine(child: subprocess.Popen[bytes]) -> None:
     """kill -9 of a process and of everything that descends from it."""
     for member in [*descendants(child.pid), psutil.Process(child.pid)]:
-        member.send_signal(signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):
+            member.send_signal(signal.SIGKILL)
     child.wait()
 
 
-def environment(media: Path, **changes: str) -> dict[str, str]:
-    """What the processes see: the test database, the test's folder, and the changes."""
-    database = connection.get_connection_params()
-    host = quote(database.get("host", ""), safe="")
-    name = connection.settings_dict["NAME"]
+def environment(
+    media: Path, *, database: str = "", inherited: Mapping[str, str] = os.environ, **changes: str
+) -> dict[str, str]:
+    """What the processes see: `inherited`, `database` (an address; the one of this process when
+    empty), the folder that holds `media`, and the changes."""
     return {
-        **os.environ,
-        "DATABASE_URL": f"postgresql://{database['user']}:@/{name}?host={host}",
+        **inherited,
+        "DATABASE_URL": database or database_url(),
         "RAIOX_ENV": "development",
         "RAIOX_ENV_FILE": os.devnull,
         "RAIOX_VAR_DIR": str(media.parent),
@@ -83,22 +96,36 @@ def environment(media: Path, **changes: str) -> dict[str, str]:
     }
 
 
-def worker(variables: dict[str, str], log: Path) -> AbstractContextManager[subprocess.Popen]:
-    return process("manage.py", "worker", environment=variables, log=log)
+def database_url(name: str = "") -> str:
+    """The address of database `name` on the server that this process uses; without a name, of
+    the database that it uses."""
+    used = connection.settings_dict
+    known = connection.get_connection_params()
+    host = str(known.get("host", ""))
+    options = {key: value for key, value in used["OPTIONS"].items() if key not in OWN_OPTIONS}
+    if host.startswith("/"):
+        options["host"] = host
+    place = "" if host.startswith("/") else host
+    port = f":{known['port']}" if known.get("port") else ""
+    login = f"{quote(str(known.get('user', '')), safe='')}:{quote(used['PASSWORD'], safe='')}"
+    return f"postgresql://{login}@{place}{port}/{quote(name or used['NAME'])}?{urlencode(options)}"
+
+
+def worker(variables: dict[str, str], log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return process(*WORKER, environment=variables, log=log)
 
 
 @contextmanager
 def web(variables: dict[str, str], log: Path) -> Iterator[str]:
     """gunicorn on a free port; yields its address once it answers."""
     port = str(free_port())
-    command = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "raiox_site.wsgi")
-    with process(*command, environment={**variables, "PORT": port}, log=log):
+    with process(*WEB, environment={**variables, "PORT": port}, log=log):
         base = f"http://127.0.0.1:{port}"
-        wait_for(lambda: _answers(base), 60)
+        wait_for(lambda: is_up(base), 60)
         yield base
 
 
-def _answers(base: str) -> bool:
+def is_up(base: str) -> bool:
     try:
         return requests.get(f"{base}/ping", timeout=2).status_code == 200
     except requests.RequestException:

@@ -7,7 +7,11 @@ from django.utils import timezone
 
 SCHEDULES = {
     "sweep cases": ("cases.tasks.sweep_cases", 1),
+    "take in submissions": ("integrations.tasks.take_in_due_submissions", 1),
+    # How often a form is really polled is RAIOX_JOTFORM_SYNC_MINUTES.
+    "poll jotform": ("integrations.tasks.poll_jotform", 1),
     "send answers": ("integrations.tasks.send_due_returns", 1),
+    "tell staff": ("integrations.tasks.send_notices", 1),
     "purge expired cases": ("cases.tasks.purge_expired", 24 * 60),
     "purge deliveries": ("integrations.tasks.purge_deliveries", 24 * 60),
     "heartbeat": ("raiox_site.heartbeat.beat", 1),

@@ -67,13 +67,21 @@ RAIOX_PROXY_COUNT = integer("RAIOX_PROXY_COUNT", 0)
 RAIOX_RETENTION_DAYS = integer("RAIOX_RETENTION_DAYS", 90, minimum=1)
 RAIOX_METRICS_TOKEN = secret("RAIOX_METRICS_TOKEN")
 RAIOX_PUBLIC_URL = (os.environ.get("RAIOX_PUBLIC_URL") or "").rstrip("/")
-RAIOX_NOTIFY_EMAILS = words("RAIOX_NOTIFY_EMAILS")
+RAIOX_NOTIFY_EMAILS = environment.email_addresses("RAIOX_NOTIFY_EMAILS")
 RAIOX_NOTIFY_PAUSE_SECONDS = integer("RAIOX_NOTIFY_PAUSE_SECONDS", 60)
-RAIOX_TELEGRAM_TOKEN = secret("RAIOX_TELEGRAM_TOKEN")
-RAIOX_TELEGRAM_CHAT = os.environ.get("RAIOX_TELEGRAM_CHAT", "")
+RAIOX_TELEGRAM_TOKEN = secret("RAIOX_TELEGRAM_TOKEN").strip()
+RAIOX_TELEGRAM_CHAT = os.environ.get("RAIOX_TELEGRAM_CHAT", "").strip()
 RAIOX_TELEGRAM_BASE = (os.environ.get("RAIOX_TELEGRAM_BASE") or "https://api.telegram.org").rstrip(
     "/"
 )
+EMAIL_URL = secret("EMAIL_URL").strip()
+globals().update(environment.email_settings(EMAIL_URL))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or "raiox@localhost"
+if DEPLOYED and RAIOX_NOTIFY_EMAILS and not EMAIL_URL:
+    raise ImproperlyConfigured("RAIOX_NOTIFY_EMAILS needs EMAIL_URL")
+if DEPLOYED and bool(RAIOX_TELEGRAM_TOKEN) != bool(RAIOX_TELEGRAM_CHAT):
+    raise ImproperlyConfigured("RAIOX_TELEGRAM_TOKEN and RAIOX_TELEGRAM_CHAT need each other")
 RAIOX_MAX_IMAGE_BYTES = 5 * 1024 * 1024
 RAIOX_MAX_IMAGE_PIXELS = 25_000_000
 DEFAULT_FETCH_HOSTS = [
@@ -88,7 +96,7 @@ RAIOX_FETCH_ALLOW_HOSTS = [
     for host in (DEFAULT_FETCH_HOSTS if word == "default" else [word])
 ]
 # The layer that reaches outside is named here, so that `cases` need not import it.
-RAIOX_IMAGE_FETCHER = "integrations.fetch.fetch_image"
+RAIOX_IMAGE_FETCHER = "integrations.jotform.files.fetch_film"
 
 if PRODUCTION:
     environment.require_all(
@@ -344,6 +352,8 @@ LOGGING = {
             for package in ("implants", "matching", "cases", "integrations", "raiox_site")
         },
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # Its warnings quote whole addresses, with a key or a patient's name in them.
+        "urllib3": {"level": "ERROR"},
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

@@ -1,9 +1,17 @@
-from cases.models.case import MAX_ATTEMPTS, WORK_LOCK, Case, client_hash
+from cases.models.case import (
+    MAX_ATTEMPTS,
+    MAX_POSTPONED,
+    WORK_LOCK,
+    Case,
+    client_hash,
+    pause_before,
+)
 from cases.models.event import CaseEvent
 from cases.models.film import CaseImage, Finding, Result
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "MAX_POSTPONED",
     "WORK_LOCK",
     "Case",
     "CaseEvent",
@@ -11,4 +19,5 @@ __all__ = [
     "Finding",
     "Result",
     "client_hash",
+    "pause_before",
 ]

@@ -16,6 +16,8 @@ from cases.models.event import CaseEvent
 from cases.models.film import Result
 
 MAX_ATTEMPTS = 3
+# Films that cannot be fetched yet are looked for after 20, 40, 80 … seconds: 85 minutes in all.
+MAX_POSTPONED = 8
 WORK_LOCK = "raiox.case"
 
 
@@ -29,14 +31,27 @@ class CaseQuerySet(models.QuerySet["Case"]):
             "images__findings__results__implant__references", "events"
         )
 
+    def due(self, *, at: datetime | None = None) -> Self:
+        """Cases whose films may be worked on now: received and confirmed by their source, or
+        awaiting review with a film that was to come; none before its next attempt."""
+        is_time = models.Q(next_try_at__lte=at or timezone.now())
+        is_first = models.Q(status=Case.Status.RECEIVED, next_try_at=None)
+        has_status = models.Q(status__in=[Case.Status.RECEIVED, Case.Status.PENDING])
+        return self.filter(is_first | has_status & is_time, queued_at__isnull=False)
+
     def interrupted(self) -> Self:
         """Received cases whose processing began and has not ended."""
-        return self.filter(status=Case.Status.RECEIVED, attempts__gt=0)
+        return self.due().filter(status=Case.Status.RECEIVED, attempts__gt=0)
 
     def overdue(self, *, at: datetime | None = None) -> Self:
-        """Received cases whose task should have started long ago."""
+        """Cases whose task should have started long ago, or whose next attempt has come."""
         limit = (at or timezone.now()) - timedelta(seconds=60)
-        return self.filter(status=Case.Status.RECEIVED, attempts=0, queued_at__lt=limit)
+        is_old = models.Q(attempts=0, queued_at__lt=limit)
+        return self.due(at=at).filter(is_old | models.Q(next_try_at__isnull=False))
+
+    def held(self) -> Self:
+        """Received cases that wait for their source to confirm what they say."""
+        return self.filter(status=Case.Status.RECEIVED, queued_at=None)
 
     def expired(self, *, days: int, at: datetime | None = None) -> Self:
         """Cases older than `days` that still hold personal data or films."""
@@ -53,10 +68,11 @@ class Case(models.Model):
         received → pending → approved | rejected
         received → failed  → received            (retry)
         failed   → rejected                      (its film can never be read)
+        pending | approved | rejected | failed → received   (the sender changed its films)
         any      → archived                      (personal data purged)
 
     A status changes by a conditional UPDATE or under a row lock, in `cases.intake`,
-    `cases.review` and `cases.retention`, nowhere else.
+    `cases.changes`, `cases.review` and `cases.retention`, nowhere else.
     """
 
     class Status(models.TextChoices):
@@ -170,6 +186,15 @@ class Case(models.Model):
         return self.status == self.Status.PENDING
 
     @property
+    def is_decided(self) -> bool:
+        return self.status in (self.Status.APPROVED, self.Status.REJECTED)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its source has not confirmed yet what the case says."""
+        return self.queued_at is None
+
+    @property
     def approved_results(self) -> models.QuerySet[Result]:
         return (
             Result.objects.filter(finding__case_image__case=self, approved=True)
@@ -178,13 +203,25 @@ class Case(models.Model):
         )
 
     def requeue(self) -> None:
-        """failed → received, with its attempts forgiven. The caller holds the row lock.
+        """→ received, with its attempts forgiven. The caller holds the row lock.
 
-        The last failure stays until a run succeeds or finds another one.
+        The last failure stays until a run succeeds or finds another one; a case that is held
+        stays so.
         """
-        self.status, self.attempts, self.queued_at = self.Status.RECEIVED, 0, timezone.now()
-        self.save(update_fields=["status", "attempts", "queued_at", "updated_at"])
-        self.images.update(error="")
+        self.status, self.attempts, self.postponed = self.Status.RECEIVED, 0, 0
+        self.next_try_at = None
+        self.queued_at = None if self.is_held else timezone.now()
+        self.save(
+            update_fields=[
+                "status",
+                "attempts",
+                "postponed",
+                "next_try_at",
+                "queued_at",
+                "updated_at",
+            ]
+        )
+        self.images.update(error="", is_awaited=False)
 
     def record(self, what: CaseEvent.What, *, actor: Any = None, **details: Any) -> CaseEvent:
         """Add a line to the history. `details` hold ids, counts and codes, no patient data."""
@@ -196,6 +233,11 @@ class Case(models.Model):
             correlation_id=correlation.current(),
             details=details,
         )
+
+
+def pause_before(attempt: int) -> timedelta:
+    """20, 40, 80 … seconds before films are looked for again."""
+    return timedelta(seconds=20 * 2 ** max(attempt - 1, 0))
 
 
 def client_hash(identity: str) -> str:

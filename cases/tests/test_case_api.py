@@ -78,6 +78,69 @@ def test_approve_takes_the_reviewer_from_the_token_and_never_from_the_body(
     assert (answer.json()["status"], answer.json()["decided_by"]) == ("approved", "brenda")
 
 
+def test_a_case_tells_what_a_decision_on_it_needs_to_know(
+    client: Client, case: Case, reader: Any, bearer: Headers
+) -> None:
+    Case.objects.filter(pk=case.pk).update(
+        revision=4, note="check", consent_at="2031-05-04T12:00Z", next_try_at="2031-05-05T12:00Z"
+    )
+    shown = client.get(f"/cases/{case.pk}", headers=bearer(reader)).json()
+    assert (shown["revision"], shown["note"]) == (4, "check")
+    assert shown["consent_at"].startswith("2031-05-04")
+    assert shown["next_try_at"].startswith("2031-05-05")
+
+
+def test_an_approval_takes_a_note_and_the_revision_it_is_based_on(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    answer = client.post(
+        f"/cases/{case.pk}/approve",
+        {"implant_ids": [first_implant(case)], "note": " check the platform ", "revision": 1},
+        content_type="application/json",
+        headers=bearer(approver),
+    )
+    assert (answer.status_code, answer.json()["note"]) == (200, "check the platform")
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_decision_on_an_outdated_revision_is_a_conflict(
+    client: Client, case: Case, approver: Any, bearer: Headers, action: str
+) -> None:
+    Case.objects.filter(pk=case.pk).update(revision=2)
+    body = {"implant_ids": [first_implant(case)], "reason": "blurred", "revision": 1}
+    url, headers = f"/cases/{case.pk}/{action}", bearer(approver)
+    answer = client.post(url, body, content_type="application/json", headers=headers)
+    assert answer.status_code == 409
+    assert answer.json()["detail"]
+    case.refresh_from_db()
+    assert case.status == Case.Status.PENDING
+    body["revision"] = 2
+    answer = client.post(url, body, content_type="application/json", headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"revision": 0},
+        {"revision": "x"},
+        {"revision": None},
+        {"note": "n" * 1001},
+        {"note": "\x00"},
+    ],
+)
+def test_a_note_or_revision_that_is_none_is_400(
+    client: Client, case: Case, approver: Any, bearer: Headers, wrong: dict[str, Any]
+) -> None:
+    body = {"implant_ids": [first_implant(case)], **wrong}
+    answer = client.post(
+        f"/cases/{case.pk}/approve", body, content_type="application/json", headers=bearer(approver)
+    )
+    assert answer.status_code == 400
+    case.refresh_from_db()
+    assert case.status == Case.Status.PENDING
+
+
 def test_a_second_decision_is_a_conflict(
     client: Client, case: Case, approver: Any, bearer: Headers
 ) -> None:

@@ -158,16 +158,6 @@ def test_a_submission_without_any_film_is_a_failed_case_with_a_reason(db: None) 
     assert not OrmQ.objects.exists()
 
 
-def test_a_failed_case_without_a_film_takes_the_film_that_arrives_later(
-    catalogue: list[Any], film: Callable[..., bytes]
-) -> None:
-    empty = receive(problem="The answers could not be read.")
-    case = receive(IncomingImage(content=film()))
-    assert case == empty
-    assert case.status == Case.Status.RECEIVED
-    assert intake.process(case_id=case.pk, fetch=no_fetch).status == Case.Status.PENDING
-
-
 @pytest.mark.parametrize(
     "content", [b"this is a text", b"\xff\xd8\xff\xe0 no more than a beginning", b"<html></html>"]
 )

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+from django_q.models import OrmQ
 
 from cases import intake, review
 from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import Case, CaseEvent, Result
-from cases.review import Choice, ReviewError, StateConflict
+from cases.review import Choice, Outdated, ReviewError, StateConflict
 from cases.signals import case_decided
 from implants.models import Implant
 
@@ -107,6 +109,85 @@ def test_a_decided_case_cannot_be_decided_again(case: Case, approver: Any) -> No
         review.approve(
             case_id=case.pk, choices=[Choice(first_result(case).implant_id)], reviewer=approver
         )
+
+
+def test_a_note_to_the_dentist_is_kept_with_either_decision(case: Case, approver: Any) -> None:
+    choice = Choice(first_result(case).implant_id)
+    case = review.approve(
+        case_id=case.pk, choices=[choice], reviewer=approver, note=" check the platform \n"
+    )
+    assert case.note == "check the platform"
+    Case.objects.filter(pk=case.pk).update(status=Case.Status.PENDING)
+    review.reject(case_id=case.pk, reason="blurred", reviewer=approver, note="one more film")
+    case.refresh_from_db()
+    assert case.note == "one more film"
+
+
+@pytest.mark.parametrize("length", [1001, 5000])
+def test_a_note_that_is_too_long_is_refused_and_nothing_changes(
+    case: Case, approver: Any, length: int
+) -> None:
+    choice = Choice(first_result(case).implant_id)
+    with pytest.raises(ReviewError):
+        review.approve(case_id=case.pk, choices=[choice], reviewer=approver, note="n" * length)
+    case.refresh_from_db()
+    assert (case.status, case.note) == (Case.Status.PENDING, "")
+    assert not case.approved_results.exists()
+
+
+@pytest.mark.parametrize("revision", [None, 3])
+def test_a_decision_on_the_case_as_it_is_passes(
+    case: Case, approver: Any, revision: int | None
+) -> None:
+    Case.objects.filter(pk=case.pk).update(revision=3)
+    case = review.reject(case_id=case.pk, reason="blurred", reviewer=approver, revision=revision)
+    assert case.status == Case.Status.REJECTED
+
+
+@pytest.mark.parametrize("status", [Case.Status.PENDING, Case.Status.RECEIVED])
+def test_a_decision_on_the_case_as_it_was_is_refused_and_nothing_changes(
+    case: Case, approver: Any, status: str
+) -> None:
+    Case.objects.filter(pk=case.pk).update(revision=3, status=status)
+    choice = Choice(first_result(case).implant_id)
+    with pytest.raises(Outdated):
+        review.approve(case_id=case.pk, choices=[choice], reviewer=approver, revision=2)
+    with pytest.raises(Outdated):
+        review.reject(case_id=case.pk, reason="blurred", reviewer=approver, revision=2)
+    case.refresh_from_db()
+    assert (case.status, case.decided_at) == (status, None)
+    assert not case.approved_results.exists()
+
+
+def test_a_case_with_films_still_to_come_can_be_decided(case: Case, approver: Any) -> None:
+    case.images.create(is_awaited=True)
+    Case.objects.filter(pk=case.pk).update(next_try_at=timezone.now())
+    choice = Choice(first_result(case).implant_id)
+    case = review.approve(case_id=case.pk, choices=[choice], reviewer=approver)
+    assert (case.status, case.next_try_at) == (Case.Status.APPROVED, None)
+
+
+def queued() -> int:
+    return OrmQ.objects.count()
+
+
+def test_a_failed_case_goes_back_into_the_queue(case: Case, approver: Any) -> None:
+    Case.objects.filter(pk=case.pk).update(status=Case.Status.FAILED, failure="damaged")
+    before = queued()
+    case = review.retry(case_id=case.pk, by=approver)
+    assert (case.status, queued()) == (Case.Status.RECEIVED, before + 1)
+
+
+def test_a_failed_case_that_its_source_has_not_confirmed_is_held_again_and_not_queued(
+    case: Case, approver: Any
+) -> None:
+    Case.objects.filter(pk=case.pk).update(
+        status=Case.Status.FAILED, failure="unconfirmed", queued_at=None
+    )
+    before = queued()
+    review.retry(case_id=case.pk, by=approver)
+    case.refresh_from_db()
+    assert (case.status, case.queued_at, queued()) == (Case.Status.RECEIVED, None, before)
 
 
 def test_only_a_failed_case_can_be_sent_to_processing_again(case: Case, approver: Any) -> None:

@@ -7,31 +7,40 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from cases.models import Case, Result
-from implants.models import Implant
+from cases.models import Case
 from integrations.jotform.client import JotformError
-from integrations.jotform.roles import ANSWER_ROLES
+from integrations.jotform.identified import Identified, identified
+
+# In place of what an earlier answer said in a field that this one leaves empty.
+NOTHING = "–"
 
 
 def fields(case: Case, submission: Mapping[str, Any]) -> dict[str, str]:
-    """Text by question number, for every role that JOTFORM_FIELDS maps and that has a text.
+    """Text by question number, for every role that JOTFORM_FIELDS maps and that has a text, or
+    that the submission shows one for.
 
     Raises JotformError when the form has no field of a name that is mapped.
     """
-    texts = {role: text for role, text in _texts(case).items() if text}
-    return {
+    questions = _questions(submission)
+    mapped = {
         _question_number(str(settings.JOTFORM_FIELDS[role]).strip(), submission): text
-        for role, text in texts.items()
+        for role, text in _texts(case).items()
         if settings.JOTFORM_FIELDS.get(role)
+    }
+    return {
+        number: text or NOTHING
+        for number, text in mapped.items()
+        if text or _shown(questions.get(number))
     }
 
 
-def needs_form() -> bool:
-    """Whether some role is mapped by a field's unique name, whose number the form knows."""
-    mapped = (settings.JOTFORM_FIELDS.get(role, "").strip() for role in ANSWER_ROLES)
-    return not all(reference.isdecimal() for reference in mapped if reference)
+def marks() -> dict[str, str]:
+    """The submission's `flag` and `new`, where the settings ask for them."""
+    wanted = {"flag": settings.JOTFORM_SET_FLAG, "new": settings.JOTFORM_SET_NEW}
+    return {name: value for name, value in wanted.items() if value}
 
 
 def not_shown(expected: Mapping[str, str], submission: Mapping[str, Any]) -> list[str]:
@@ -44,25 +53,38 @@ def not_shown(expected: Mapping[str, str], submission: Mapping[str, Any]) -> lis
     ]
 
 
-def _texts(case: Case) -> dict[str, str]:
-    results: dict[int, Result] = {}
-    for result in case.approved_results:
-        results.setdefault(result.implant_id, result)
-    implants = [result.implant for result in results.values()]
-    is_approved = case.status == Case.Status.APPROVED
+def others(submission: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
+    """The answers of the submission without those that were written: the sender's."""
     return {
-        "answer": "\n".join(map(_line, implants)) if is_approved else case.decision_reason,
-        "answer_status": case.get_status_display(),
-        "answer_manufacturer": "; ".join(implant.manufacturer for implant in implants),
-        "answer_line": "; ".join(implant.name for implant in implants),
-        "answer_diameter": "; ".join(_diameter(implant.diameter_mm) for implant in implants),
-        "answer_similarity": "; ".join(_similarity(one.similarity) for one in results.values()),
+        number: question.get("answer")
+        for number, question in _questions(submission).items()
+        if number not in written
     }
 
 
-def _line(implant: Implant) -> str:
-    parts = (implant.manufacturer, implant.name, implant.type, implant.size)
-    return ", ".join(filter(None, parts))
+def _texts(case: Case) -> dict[str, str]:
+    is_approved = case.status == Case.Status.APPROVED
+    found = identified(case) if is_approved else []
+    return {
+        "answer": _text(case, found),
+        "answer_status": case.get_status_display(),
+        "answer_manufacturer": "; ".join(one.implant.manufacturer for one in found),
+        "answer_line": "; ".join(one.implant.name for one in found),
+        "answer_diameter": "; ".join(_diameter(one.implant.diameter_mm) for one in found),
+        "answer_similarity": "; ".join(_similarity(one.similarity) for one in found),
+        "answer_confidence": "; ".join(str(one.confidence.label) for one in found),
+        "answer_note": case.note,
+    }
+
+
+def _text(case: Case, found: list[Identified]) -> str:
+    context = {
+        "is_approved": case.status == Case.Status.APPROVED,
+        "identified": found,
+        "reason": case.decision_reason,
+        "note": case.note,
+    }
+    return render_to_string("jotform/answer.txt", context).strip()
 
 
 def _diameter(value: Decimal | None) -> str:
@@ -93,9 +115,15 @@ def _questions(submission: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _shown(question: Mapping[str, Any] | None) -> str:
-    value = (question or {}).get("answer", "")
-    parts = value if isinstance(value, list) else [value]
-    return "" if value is None else ", ".join(map(str, parts))
+    match (question or {}).get("answer"):
+        case None:
+            return ""
+        case list() as parts:
+            return ", ".join(map(str, parts))
+        case dict() as parts:
+            return " ".join(map(str, parts.values()))
+        case value:
+            return str(value)
 
 
 def _normal(text: str) -> str:

@@ -17,6 +17,8 @@ _SECRET = re.compile(
 )
 _SECRET_NAME = re.compile(r"(?:access_?|webhook_?)?token|secret|api_?key|password", re.I)
 _DATA_URI = re.compile(r"data:[\w.+-]+\\?/[\w.+-]+(?:;[\w=.+-]+)*;base64,[\w+/=\\-]*")
+# Only those with their semicolon: `&copy=1` is a part of an address, not a sign.
+_ESCAPE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _UNSTORABLE = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\t\n\r")
 
 
@@ -36,7 +38,7 @@ def clean_text(value: object) -> str:
 
 
 def unescaped(text: str) -> str:
-    return _storable(html.unescape(text))
+    return _storable(_ESCAPE.sub(lambda match: html.unescape(match[0]), text))
 
 
 def _storable(text: str) -> str:

@@ -41,10 +41,18 @@ class FileServer(LoopbackServer):
         self._waiting: set[str] = set()
         self._changed = threading.Condition()
 
-    def offer(self, path: str, content: bytes) -> None:
+    def offer(self, path: str, content: bytes, *, is_awaited: bool = True) -> None:
+        """Serve a file; `wait` waits for its being fetched if it `is_awaited`."""
         with self._changed:
             self._files[unquote(path)] = content
-            self._waiting.add(unquote(path))
+            if is_awaited:
+                self._waiting.add(unquote(path))
+
+    @property
+    def awaited(self) -> int:
+        """How many files are still to be fetched."""
+        with self._changed:
+            return len(self._waiting)
 
     def content(self, path: str) -> bytes | None:
         return self._files.get(unquote(path))

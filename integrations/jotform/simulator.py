@@ -1,18 +1,23 @@
-"""Webhook requests as Jotform sends them, and a file server in place of Jotform's.
+"""Webhook requests as Jotform sends them, for trying an installation out and for tests.
 
-For trying an installation out without Jotform, and for tests.
+`shapes` holds the variants of them that have been seen.
 """
 
+import hashlib
+import hmac
+import html
 import json
 import secrets
 import string
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 from urllib3.util import SKIP_HEADER
+
+from integrations.jotform.authentication import SIGNATURE_HEADER
 
 Answer = str | list[str] | dict[str, str]
 
@@ -24,6 +29,16 @@ ANSWERS: dict[str, Answer] = {
     "q5_nomeDoPaciente": {"first": "Paciente", "last": "Fictício"},
     "q6_dente": "26",
 }
+FIELDS = (
+    *("action", "webhookURL", "username", "formID", "type", "customParams", "product"),
+    *("formTitle", "customTitle", "submissionID", "event", "documentID", "teamID", "subject"),
+    *("isSilent", "customBody", "rawRequest", "fromTable", "appID", "pretty", "unread"),
+    *("parent", "ip"),
+)
+OLD_FIELDS = (
+    *("formID", "submissionID", "webhookURL", "ip", "formTitle", "pretty", "username"),
+    *("rawRequest", "type"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,16 @@ class SimulatedSubmission:
         default_factory=lambda: {UPLOAD_QUESTION: ["radiografia.png"]}
     )
     is_preview: bool = False
+    # As in 2017 to 2020: 9 fields, no upload tickets, no bookkeeping.
+    is_old: bool = False
+    # Answers with `&quot;` and the like, as in 2017.
+    is_escaped: bool = False
+    # Further keys of rawRequest, and further form fields.
+    extra: Mapping[str, object] = field(default_factory=dict)
+    extra_fields: Mapping[str, str] = field(default_factory=dict)
+    # When it was sent (0: now), where the request says that at all: only since 2025.
+    submitted_ms: int = 0
+    says_when: bool = True
 
     def upload_path(self, name: str) -> str:
         return f"/uploads/{self.username}/{self.form_id}/{self.submission_id}/{quote(name)}"
@@ -56,16 +81,34 @@ def new_submission_id() -> str:
 
 def raw_request(submission: SimulatedSubmission) -> dict[str, object]:
     """What the field `rawRequest` holds as JSON, in the order seen in real requests."""
-    now = str(time.time_ns() // 1_000_000)
-    raw: dict[str, object] = {
+    files = {
+        question.partition("_")[2]: submission.upload_urls(question)
+        for question in submission.uploads
+    }
+    answers = {key: _escaped(value, submission) for key, value in submission.answers.items()}
+    preview = {"preview": "true"} if submission.is_preview else {}
+    if submission.is_old:
+        slug = {"slug": f"submit/{submission.form_id}/"}
+        return {**slug, **answers, **preview, **files, **submission.extra}
+    before, after = _bookkeeping(submission)
+    return {**before, **answers, **after, **preview, **files, **submission.extra}
+
+
+def _bookkeeping(
+    submission: SimulatedSubmission,
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The keys before and after the answers."""
+    now = str(submission.submitted_ms or time.time_ns() // 1_000_000)
+    before: dict[str, object] = {
         "slug": f"submit/{submission.form_id}",
         "jsExecutionTracker": f"build-date-{now}=>init-started:{now}=>onsubmit-fired:{now}",
         "submitSource": "form",
-        "submitDate": now,
+        **({"submitDate": now} if submission.says_when else {}),
         "buildDate": now,
         "uploadServerUrl": "https://upload.jotform.com/upload",
         "eventObserver": "1",
-        **submission.answers,
+    }
+    after: dict[str, object] = {
         "timeToSubmit": "20",
         "temp_upload": {
             question: [f"{name}#{TICKET_SERVER}#{secrets.token_hex(16)}" for name in names]
@@ -75,42 +118,34 @@ def raw_request(submission: SimulatedSubmission) -> dict[str, object]:
         "validatedNewRequiredFieldIDs": '{"new":1}',
         "path": f"/submit/{submission.form_id}",
     }
-    if submission.is_preview:
-        raw["preview"] = "true"
-    else:
-        raw["event_id"] = f"{now}_{submission.form_id}_{secrets.token_hex(4)[:7]}"
-    for question in submission.uploads:
-        raw[question.partition("_")[2]] = submission.upload_urls(question)
-    return raw
+    if not submission.is_preview:
+        after["event_id"] = f"{now}_{submission.form_id}_{secrets.token_hex(4)[:7]}"
+    return before, after
+
+
+def _escaped(value: Answer, submission: SimulatedSubmission) -> Answer:
+    if not submission.is_escaped:
+        return value
+    if isinstance(value, dict):
+        return {part: html.escape(text) for part, text in value.items()}
+    return html.escape(value) if isinstance(value, str) else [html.escape(one) for one in value]
 
 
 def webhook_fields(submission: SimulatedSubmission) -> list[tuple[str, str]]:
-    """All 23 form fields of the request, in wire order."""
-    return [
-        ("action", ""),
-        ("webhookURL", submission.webhook_url),
-        ("username", submission.username),
-        ("formID", submission.form_id),
-        ("type", "WEB"),
-        ("customParams", ""),
-        ("product", ""),
-        ("formTitle", submission.form_title),
-        ("customTitle", ""),
-        ("submissionID", submission.submission_id),
-        ("event", ""),
-        ("documentID", ""),
-        ("teamID", ""),
-        ("subject", ""),
-        ("isSilent", ""),
-        ("customBody", ""),
-        ("rawRequest", php_json(raw_request(submission))),
-        ("fromTable", ""),
-        ("appID", ""),
-        ("pretty", _pretty(submission)),
-        ("unread", ""),
-        ("parent", ""),
-        ("ip", "203.0.113.7"),
-    ]
+    """The form fields of the request in wire order: all 23, or the 9 of old requests."""
+    given = {
+        "webhookURL": submission.webhook_url,
+        "username": submission.username,
+        "formID": submission.form_id,
+        "type": "WEB",
+        "formTitle": submission.form_title,
+        "submissionID": submission.submission_id,
+        "rawRequest": php_json(raw_request(submission)),
+        "pretty": _pretty(submission),
+        "ip": "203.0.113.7",
+    }
+    names = OLD_FIELDS if submission.is_old else FIELDS
+    return [(name, given.get(name, "")) for name in names] + list(submission.extra_fields.items())
 
 
 def php_json(value: object) -> str:
@@ -131,7 +166,9 @@ def _pretty(submission: SimulatedSubmission) -> str:
 def _plain(value: Answer) -> str:
     if isinstance(value, dict):
         return " ".join(value.values())
-    return value if isinstance(value, str) else "; ".join(value)
+    if isinstance(value, list):
+        return "; ".join(value)
+    return "uploads/signature.png" if value.startswith("data:") else value
 
 
 def encode_multipart(fields: Sequence[tuple[str, str]]) -> tuple[bytes, str]:
@@ -146,20 +183,36 @@ def encode_multipart(fields: Sequence[tuple[str, str]]) -> tuple[bytes, str]:
     return body.encode(), f"multipart/form-data; boundary={boundary}"
 
 
+def encode_urlencoded(fields: Sequence[tuple[str, str]]) -> tuple[bytes, str]:
+    """Body and content type of the other kind of form."""
+    return urlencode(fields).encode(), "application/x-www-form-urlencoded"
+
+
+ENCODINGS = {"multipart": encode_multipart, "urlencoded": encode_urlencoded}
+
+
 def post_webhook(
-    url: str, fields: Sequence[tuple[str, str]], *, timeout: float = 30
+    url: str,
+    fields: Sequence[tuple[str, str]],
+    *,
+    timeout: float = 30,
+    encoding: str = "multipart",
+    secret: str = "",
 ) -> requests.Response:
-    """Send the request like Jotform: no User-Agent, no signature, no redirects followed.
+    """Send the request like Jotform: no User-Agent, no redirects followed, no signature
+    except with a `secret` (JF_SECRET).
 
     Raises requests.RequestException.
     """
-    body, content_type = encode_multipart(fields)
+    body, content_type = ENCODINGS[encoding](fields)
     headers = {
         "Accept": "*/*",
         "Content-Type": content_type,
         "User-Agent": SKIP_HEADER,
         "Accept-Encoding": SKIP_HEADER,
     }
+    if secret:
+        headers[SIGNATURE_HEADER] = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     with requests.Session() as session:
         session.trust_env = False
         return session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)

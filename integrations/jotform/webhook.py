@@ -11,20 +11,18 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cases import intake
 from cases.films import IncomingImage
 from cases.models import Case
-from integrations.jotform import payload
+from integrations.jotform import inbox, payload
 from integrations.jotform.authentication import authenticate
-from integrations.jotform.payload import Submission
+from integrations.jotform.form import Submission
+from integrations.jotform.submissions import MAX_FILMS
 from integrations.models import JotformDelivery
 from integrations.schemas import ACCEPTED, ERRORS, JOTFORM_REQUEST
 from integrations.throttles import WebhookThrottle
 from integrations.views import OpenDoor
 from matching import radiograph
 
-# As many files as Django takes in one form.
-MAX_FILMS = 100
 MAX_ID = 32
 
 
@@ -78,37 +76,22 @@ def accept_submission(
     if submission.is_preview:
         delivery.forget()
         return Response({"status": "ignored", "case_id": None})
-    images = list(uploaded) or [
-        IncomingImage(source_url=url) for url in submission.file_urls[:MAX_FILMS]
-    ]
     try:
-        _check(submission, images)
+        _check(submission, uploaded)
     except APIException:
         delivery.forget()
         raise
-    received = intake.receive(
-        source=Case.Source.JOTFORM,
-        images=images,
-        person=intake.Person(
-            dentist_name=submission.dentist_name,
-            dentist_email=submission.dentist_email,
-            patient_name=submission.patient_name,
-            tooth=submission.tooth,
-        ),
-        submission_id=submission.submission_id or None,
-        form_id=submission.form_id,
-        problem="" if images else submission.problem,
-    )
-    if received.case.status == Case.Status.ARCHIVED:
+    case = inbox.take_in(submission=submission, uploaded=uploaded)
+    if case.status == Case.Status.ARCHIVED:
         delivery.forget()
-    JotformDelivery.objects.filter(pk=delivery.pk).update(case=received.case)
-    return Response({"status": "accepted", "case_id": received.case.pk})
+    JotformDelivery.objects.filter(pk=delivery.pk).update(case=case)
+    return Response({"status": "accepted", "case_id": case.pk})
 
 
-def _check(submission: Submission, images: Sequence[IncomingImage]) -> None:
+def _check(submission: Submission, uploaded: Sequence[IncomingImage]) -> None:
     if settings.JOTFORM_FORM_IDS and submission.form_id not in settings.JOTFORM_FORM_IDS:
         raise UnknownForm
-    if len(submission.submission_id) > MAX_ID or not (submission.submission_id or images):
+    if len(submission.submission_id) > MAX_ID or not (submission.submission_id or uploaded):
         raise InvalidDelivery
 
 

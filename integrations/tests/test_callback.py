@@ -36,3 +36,29 @@ def test_callback_sends_an_answer_that_is_still_owed_and_no_other(
     answer.refresh_from_db()
     assert reply.status_code == 200
     assert (answer.status, OrmQ.objects.count()) == (after, tasks)
+
+
+def test_callback_sends_a_copy_that_is_owed_and_not_the_answer_that_is_out(
+    client: Client, approver: Any, bearer: Callable[..., dict[str, str]], settings: Any
+) -> None:
+    settings.JOTFORM_COPY_URL = "https://copies.example.com/"
+    case = Case.objects.create(
+        source=Case.Source.JOTFORM,
+        jotform_submission_id="6200000000000000001",
+        status=Case.Status.REJECTED,
+        decided_at=timezone.now(),
+        decision_reason="blurred",
+        revision=2,
+    )
+    rows = [("jotform", 1, "withdrawn"), ("jotform", 2, "sent"), ("copy", 2, "given_up")]
+    for channel, revision, status in rows:
+        ResultReturn.objects.create(
+            case=case, channel=channel, revision=revision, status=status, sent_at=timezone.now()
+        )
+
+    reply = client.post(f"/cases/{case.pk}/callback", headers=bearer(approver))
+
+    assert reply.status_code == 200
+    statuses = ResultReturn.objects.order_by("pk").values_list("status", flat=True)
+    assert list(statuses) == ["withdrawn", "sent", "queued"]
+    assert OrmQ.objects.count() == 1

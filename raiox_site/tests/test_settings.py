@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
-from raiox_site.environment import webhook_token
+from raiox_site.environment import email_settings, webhook_token
 
 COMPLETE = {
     "RAIOX_ENV": "production",
@@ -96,6 +97,10 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         {"RAIOX_RETENTION_DAYS": "-5"},
         {"DATABASE_URL": "sqlite:///x"},
         {"SECRET_KEY_FILE": "/nowhere/at/all"},
+        {"RAIOX_NOTIFY_EMAILS": "brenda"},
+        {"RAIOX_NOTIFY_EMAILS": "brenda@clinica.example"},
+        {"RAIOX_TELEGRAM_TOKEN": "123:abc"},
+        {"RAIOX_TELEGRAM_CHAT": "-1001"},
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, variables: dict[str, str]) -> None:
@@ -103,6 +108,68 @@ def test_a_wrong_value_is_named(tmp_path: Path, variables: dict[str, str]) -> No
     assert result.returncode != 0
     (name,) = variables
     assert name in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "user", "password", "security"),
+    [
+        ("smtp+tls://ana:pw@m.example:587", "m.example", 587, "ana", "pw", "tls"),
+        ("smtp+tls://ana:pw@m.example", "m.example", 587, "ana", "pw", "tls"),
+        (
+            "smtp+ssl://a%40b.org:p%3A%2F%23w+x@m.example/",
+            "m.example",
+            465,
+            "a@b.org",
+            "p:/#w+x",
+            "ssl",
+        ),
+        ("smtp://m.example", "m.example", 25, "", "", ""),
+    ],
+)
+def test_the_mail_server_is_read_from_its_address(
+    url: str, host: str, port: int, user: str, password: str, security: str
+) -> None:
+    found = email_settings(url)
+    assert found["EMAIL_BACKEND"].endswith("smtp.EmailBackend")
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == (host, port)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == (user, password)
+    assert found["EMAIL_USE_TLS"] is (security == "tls")
+    assert found["EMAIL_USE_SSL"] is (security == "ssl")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "m.example:587",
+        "smtp+tls://",
+        "smtps://ana:hidden@m.example:465",
+        "smtp+tls://ana:hid#den@m.example:587",
+        "smtp+tls://ana:12#hidden@m.example:587",
+        "smtp+tls://ana:hid/den@m.example:587",
+        "smtp+tls://ana:12?hidden@m.example:587",
+        "smtp+tls://ana:hidden@m.example:port",
+        "smtp+tls://ana:hidden@[m.example:587",
+        "https://ana:hidden@m.example",
+    ],
+)
+def test_a_mail_server_that_cannot_be_read_is_refused_without_being_quoted(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must be like") as refused:
+        email_settings(url)
+    assert "hidden" not in str(refused.value)
+
+
+def test_mail_is_set_up_from_a_secret_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("smtp+tls://ana:word@m.example\n")
+    program = "print(settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT)"
+    result = start(
+        tmp_path,
+        program,
+        **COMPLETE,
+        EMAIL_URL_FILE=str(secret),
+        RAIOX_NOTIFY_EMAILS="brenda@clinica.example, ana@clinica.example",
+    )
+    assert result.stdout.split() == ["m.example", "587", "10"]
 
 
 @pytest.mark.parametrize(

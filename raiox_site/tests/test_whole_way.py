@@ -138,6 +138,7 @@ def test_a_worker_killed_in_the_middle_of_a_case_finishes_it_once_after_its_rest
     log = tmp_path / "processes.log"
     with serving(door) as files, running.web(variables, log) as base:
         submission = SimulatedSubmission("6200000000000000002", upload_base=files)
+        jotform.add(submission)
         with running.worker(variables, log) as worker:
             answer = post_webhook(f"{base}/jotform", webhook_fields(submission))
             case_id = answer.json()["case_id"]
@@ -157,6 +158,7 @@ def test_a_worker_killed_in_the_middle_of_a_case_finishes_it_once_after_its_rest
 def test_one_task_process_killed_in_the_middle_of_a_case_is_replaced_and_the_case_finished(
     catalogue: list[Any],
     film: Callable[..., bytes],
+    jotform: JotformStandIn,
     variables: dict[str, str],
     tmp_path: Path,
 ) -> None:
@@ -164,6 +166,7 @@ def test_one_task_process_killed_in_the_middle_of_a_case_is_replaced_and_the_cas
     log = tmp_path / "processes.log"
     with serving(door) as files, running.web(variables, log) as base:
         submission = SimulatedSubmission("6200000000000000003", upload_base=files)
+        jotform.add(submission)
         with running.worker(variables, log) as worker:
             answer = post_webhook(f"{base}/jotform", webhook_fields(submission))
             case_id = answer.json()["case_id"]

@@ -12,9 +12,16 @@ function boxes() {
   return [...form.querySelectorAll("[name=choice]")];
 }
 
+function texts() {
+  return [...form.querySelectorAll("textarea")];
+}
+
+// The form of a failed case has no field for the note: what was typed before is kept.
 function save() {
-  const ticked = boxes().filter((box) => box.checked).map((box) => box.value);
-  sessionStorage.setItem(key, JSON.stringify({ ticked, reason: form.elements.reason.value }));
+  const draft = JSON.parse(sessionStorage.getItem(key)) ?? {};
+  draft.ticked = boxes().filter((box) => box.checked).map((box) => box.value);
+  for (const text of texts()) draft[text.name] = text.value;
+  sessionStorage.setItem(key, JSON.stringify(draft));
 }
 
 // Implants that were found by a search are not on a fresh page.
@@ -40,7 +47,7 @@ async function restore() {
     box.checked = ticked.has(box.value);
     ticked.delete(box.value);
   }
-  form.elements.reason.value = draft.reason;
+  for (const text of texts()) text.value = draft[text.name] ?? text.value;
   if (draft.reason) form.querySelector("details").open = true;
   if (form.querySelector("[data-search]")) await fetchMissing([...ticked]);
   form.dispatchEvent(new Event("change"));

@@ -1,0 +1,209 @@
+"""Reading submissions from Jotform, which is the truth: when one is new, and after each edit.
+
+The row (`JotformSubmission`) says what has to be read, the queue only carries its id.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases import changes, intake
+from cases.films import ImageUnavailable
+from cases.models import Case
+from integrations import notify
+from integrations.jotform import submissions
+from integrations.jotform.api_submission import parse_api
+from integrations.jotform.client import JotformClient, JotformError, KeyRefused
+from integrations.jotform.files import fetch_film
+from integrations.jotform.form import Submission
+from integrations.models import JotformSubmission, StaffNotice, backoff
+from matching.locks import is_locked, work_lock
+from matching.queue import enqueue
+from matching.radiograph import RadiographError, digest
+
+log = logging.getLogger(__name__)
+
+TAKE_IN_TASK = "integrations.tasks.take_in_submission"
+WORK_LOCK = "raiox.submission"
+MAX_ATTEMPTS = 20
+QUEUE_LEASE = timedelta(minutes=1)
+
+
+def ask(*, submission_id: str, form_id: str = "", case: Case | None = None) -> None:
+    """Have the submission read (again), soon and by a task."""
+    with transaction.atomic():
+        row = submissions.locked_row(submission_id)
+        row.asked += 1
+        row.attempts, row.last_error = 0, ""
+        row.next_try_at = timezone.now() + QUEUE_LEASE
+        row.form_id, row.case = form_id or row.form_id, case or row.case
+        row.save()
+        enqueue(TAKE_IN_TASK, row.pk)
+
+
+def ask_due() -> int:
+    """Queue every submission whose time has come and that nobody is reading, and ask for cases
+    that are held though nobody is going to look; their number."""
+    stranded = Case.objects.held().filter(Q(submission=None) | Q(submission__next_try_at=None))
+    for case in stranded.exclude(jotform_submission_id=None):
+        ask(submission_id=str(case.jotform_submission_id), form_id=case.form_id, case=case)
+    due = JotformSubmission.objects.filter(next_try_at__lte=timezone.now())
+    return sum(_requeue(row_id) for row_id in list(due.values_list("pk", flat=True)))
+
+
+def read(*, row_id: int) -> None:
+    """Read one submission from Jotform and make its case say the same.
+
+    Safe to run twice and at once: one run reads, and what was asked for meanwhile is read
+    again afterwards.
+    """
+    with work_lock(WORK_LOCK, row_id) as acquired:
+        row = _claim(row_id) if acquired else None
+        if row is not None:
+            _read(row)
+    if row is not None and _was_asked_again(row):
+        enqueue(TAKE_IN_TASK, row.pk)
+
+
+def version_of(content: dict[str, Any]) -> str:
+    """What tells an edited submission from the one that was read before."""
+    return str(content.get("updated_at") or content.get("created_at") or "")[:64]
+
+
+def _was_asked_again(row: JotformSubmission) -> bool:
+    return JotformSubmission.objects.filter(pk=row.pk, asked__gt=row.asked).exists()
+
+
+def _requeue(row_id: int) -> int:
+    if is_locked(WORK_LOCK, row_id):
+        return 0
+    now = timezone.now()
+    with transaction.atomic():
+        due = JotformSubmission.objects.filter(pk=row_id, next_try_at__lte=now)
+        updated = due.update(next_try_at=now + QUEUE_LEASE)
+        if updated:
+            enqueue(TAKE_IN_TASK, row_id)
+    return updated
+
+
+def _claim(row_id: int) -> JotformSubmission | None:
+    """The row as it is when its reading begins, counted; None when nothing was asked.
+
+    From here until the outcome is written its time is past: a run that is killed is found as
+    soon as nobody holds its lock.
+    """
+    asked = JotformSubmission.objects.filter(pk=row_id, asked__gt=F("read"))
+    if not asked.update(attempts=F("attempts") + 1, next_try_at=timezone.now()):
+        return None
+    return JotformSubmission.objects.select_related("case").get(pk=row_id)
+
+
+def _read(row: JotformSubmission) -> None:
+    if not settings.JOTFORM_API_KEY.strip():
+        _release(row)
+        return
+    client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
+    try:
+        content = client.read_submission(row.submission_id)
+    except JotformError as error:
+        _put_off(row, error)
+        return
+    if distrust := _distrust(row, content):
+        _give_up(row, distrust)
+    else:
+        _apply(row, content)
+
+
+def _release(row: JotformSubmission) -> None:
+    """The key was taken away: then the delivery is believed, as without one."""
+    with transaction.atomic():
+        if row.case is not None:
+            changes.confirm(case_id=row.case.pk)
+        _settle(row)
+
+
+def _distrust(row: JotformSubmission, content: dict[str, Any]) -> str:
+    """Why the submission is not the one that the delivery claims; empty when it is."""
+    form_id = str(content.get("form_id", ""))
+    allowed = settings.JOTFORM_FORM_IDS
+    if str(content.get("id", "")) != row.submission_id:
+        return _("Jotform answered with another submission.")
+    if (row.form_id and form_id != row.form_id) or (allowed and form_id not in allowed):
+        return _("The submission belongs to another form at Jotform.")
+    if str(content.get("status", "")).upper() == "DELETED":
+        return _("The submission was deleted at Jotform.")
+    return ""
+
+
+def _apply(row: JotformSubmission, content: dict[str, Any]) -> None:
+    parsed = parse_api(content, field_map=settings.JOTFORM_FIELDS)
+    # Whatever Jotform shows is what the submission says, also if that is nothing.
+    submission = replace(parsed, problem="")
+    version = version_of(content)
+    replaced = _replaced(row, submission) if row.version not in ("", version) else []
+    with transaction.atomic():
+        received = submissions.receive(submission)
+        if not received.is_new:
+            submissions.revise(received.case, submission, is_complete=True, replaced=replaced)
+        _settle(row, case=received.case, form_id=submission.form_id[:64], version=version)
+
+
+def _replaced(row: JotformSubmission, submission: Submission) -> list[int]:
+    """Ids of known films that are other ones by now: a file of the same name has its address."""
+    if row.case is None or row.case.status == Case.Status.ARCHIVED:
+        return []
+    known = row.case.images.filter(source_url__in=submission.file_urls).exclude(sha256="")
+    return [image.pk for image in known if _has_changed(image.source_url, image.sha256)]
+
+
+def _has_changed(address: str, sha256: str) -> bool:
+    try:
+        return digest(fetch_film(address)) != sha256
+    except (ImageUnavailable, RadiographError):
+        return False
+
+
+def _put_off(row: JotformSubmission, error: JotformError) -> None:
+    log.warning("submission %s was not read: %s", row.pk, error)
+    if error.permanent or row.attempts >= MAX_ATTEMPTS:
+        _give_up(row, str(error))
+        return
+    with transaction.atomic():
+        if isinstance(error, KeyRefused):
+            notify.alert(kind=StaffNotice.Kind.JOTFORM_REFUSES)
+        if row.case is not None:
+            changes.explain_hold(case_id=row.case.pk, reason=str(error))
+        _change(
+            row,
+            next_try_at=error.retry_at or timezone.now() + backoff(row.attempts),
+            attempts=row.attempts - 1 if error.retry_at else row.attempts,
+            last_error=str(error)[:255],
+        )
+
+
+def _give_up(row: JotformSubmission, reason: str) -> None:
+    """A case that was held becomes a failed one, for a person to see; others stay."""
+    with transaction.atomic():
+        case = row.case
+        if case is not None and Case.objects.held().filter(pk=case.pk).exists():
+            intake.fail(case_id=case.pk, reason=reason)
+        _settle(row, last_error=reason[:255])
+
+
+def _settle(row: JotformSubmission, **changed: Any) -> None:
+    """What was asked until the reading began is answered."""
+    facts = {"last_error": "", "attempts": 0, "read": row.asked, **changed}
+    JotformSubmission.objects.filter(pk=row.pk).update(**facts)
+    _change(row, next_try_at=None)
+
+
+def _change(row: JotformSubmission, **changed: datetime | int | str | None) -> None:
+    """Write down when to come again, unless the submission was asked for anew meanwhile."""
+    JotformSubmission.objects.filter(pk=row.pk, asked=row.asked).update(**changed)

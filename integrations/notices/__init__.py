@@ -1,0 +1,1 @@
+"""How staff is told: the wording, and one module for each channel."""

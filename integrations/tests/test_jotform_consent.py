@@ -1,0 +1,113 @@
+"""Whether a submission gives consent: which question is asked for it, what counts as given."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from integrations.jotform.form import Submission
+from integrations.jotform.payload import parse
+from integrations.jotform.shapes import SIGNATURE
+from integrations.jotform.simulator import SimulatedSubmission, webhook_fields
+
+FORM = SimulatedSubmission.form_id
+SUBMISSION = "6312345678901234567"
+UPLOADS = f"https://www.jotform.com/uploads/clinica_exemplo/{FORM}/{SUBMISSION}"
+PLAIN = SimulatedSubmission(submission_id=SUBMISSION)
+FILM = f"{UPLOADS}/radiografia.png"
+
+
+def row(wording: str, *values: Any) -> Any:
+    return pytest.param(*values, id=wording)
+
+
+def understood(submission: SimulatedSubmission = PLAIN, **raw: object) -> Submission:
+    changed = replace(submission, extra={**submission.extra, **raw})
+    return parse(dict(webhook_fields(changed)), field_map={})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("consent", "consentimento", "consentimentoDoPaciente", "aceite", "aceitoOsTermos"),
+        *("termo", "termosDeUso", "lgpd", "autorizacao", "autorizo", "concordo", "termsConditions"),
+    ],
+)
+def test_consent_is_found_by_its_name(name: str) -> None:
+    submission = understood(**{f"q9_{name}": "Sim"})
+
+    assert submission.consent
+    assert submission.dentist_name == "Dra. Exemplo"
+    assert submission.patient_name == "Paciente Fictício"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        row("a ticked box", ["Li os termos"], True),
+        row("ticked boxes as numbered keys", {"0": "Li", "1": "Entendi"}, True),
+        row("radio: Sim", "Sim", True),
+        row("radio: yes", "yes", True),
+        row("Aceito", "Aceito", True),
+        row("Autorizo", "Autorizo o uso das imagens", True),
+        row("a widget's Accepted", "Accepted", True),
+        row("a sentence", "Li e concordo com o termo de consentimento", True),
+        row("1", "1", True),
+        row("a sentence that begins with No", "No que me cabe, aceito", True),
+        row("true", True, True),
+        row("a signature as data URI", SIGNATURE, True),
+        row("a signature as URL", f"{UPLOADS}/{SUBMISSION}_signature_9.png", True),
+        row("empty", "", False),
+        row("null", None, False),
+        row("no box ticked", [], False),
+        row("blank boxes", ["", " "], False),
+        row("Não", "Não", False),
+        row("NÃO", " NÃO ", False),
+        row("no", "no", False),
+        row("recuso", "Recuso", False),
+        row("No, thanks in a box", ["No, thanks"], False),
+        row("No in a box", ["No"], False),
+        row("sem consentimento", ["Sem consentimento"], False),
+        row("não aceito", "Não aceito", False),
+        row("eu não autorizo", "Eu não autorizo", False),
+        row("I do not agree", "I do not agree", False),
+        row("I don't consent", "I don&#039;t consent", False),
+        row("discordo", "Discordo", False),
+        row("a ticked refusal", ["Não autorizo"], False),
+        row("assent and refusal", ["Sim", "Não"], False),
+        row("false", False, False),
+        row("0", "0", False),
+        row("a number of an authorisation", "123456", False),
+        row("a date", {"month": "11", "day": "21", "year": "2026"}, False),
+        row("an empty data URI", "data:image/png;base64,", False),
+        row("another address", "https://example.com/termo.pdf", False),
+        row("another address in a box", ["https://example.com/termo.pdf"], False),
+    ],
+)
+def test_consent_is_given_or_not(answer: object, expected: bool) -> None:
+    assert understood(q9_consentimento=answer).consent is expected
+
+
+def test_without_a_question_of_consent_there_is_none() -> None:
+    assert not understood().consent
+
+
+def test_consent_is_read_from_the_mapped_field_only() -> None:
+    fields = dict(webhook_fields(replace(PLAIN, extra={"q9_consent": "Sim", "q10_a": "Sim"})))
+
+    assert parse(fields, field_map={"consent": "10"}).consent
+    assert parse(fields, field_map={"consent": "a"}).consent
+    assert not parse(fields, field_map={"consent": "6"}).consent
+    assert not parse(fields, field_map={"consent": "99"}).consent
+
+
+def test_the_best_named_question_of_consent_decides() -> None:
+    assert not understood(q9_aceiteDeEmails="Sim", q10_consentimento="Não").consent
+    assert understood(q9_aceiteDeEmails="Não", q10_consentimento="Sim").consent
+
+
+def test_a_signed_document_is_consent_and_no_film() -> None:
+    signed = replace(PLAIN, uploads={**PLAIN.uploads, "q9_termoAssinado": ["termo.pdf"]})
+
+    assert understood(signed).consent
+    assert understood(signed).file_urls == (FILM,)
