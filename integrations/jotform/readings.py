@@ -34,6 +34,8 @@ TAKE_IN_TASK = "integrations.tasks.take_in_submission"
 WORK_LOCK = "raiox.submission"
 MAX_ATTEMPTS = 20
 QUEUE_LEASE = timedelta(minutes=1)
+# Until an operator has seen to a refused key; staff is told meanwhile.
+KEY_CHECK = timedelta(minutes=15)
 
 
 def ask(*, submission_id: str, form_id: str = "", case: Case | None = None) -> None:
@@ -172,7 +174,10 @@ def _has_changed(address: str, sha256: str) -> bool:
 
 def _put_off(row: JotformSubmission, error: JotformError) -> None:
     log.warning("submission %s was not read: %s", row.pk, error)
-    if error.permanent or row.attempts >= MAX_ATTEMPTS:
+    next_try_at = error.retry_at
+    if isinstance(error, KeyRefused):
+        next_try_at = timezone.now() + KEY_CHECK
+    if error.permanent or (row.attempts >= MAX_ATTEMPTS and next_try_at is None):
         _give_up(row, str(error))
         return
     with transaction.atomic():
@@ -182,8 +187,9 @@ def _put_off(row: JotformSubmission, error: JotformError) -> None:
             changes.explain_hold(case_id=row.case.pk, reason=str(error))
         _change(
             row,
-            next_try_at=error.retry_at or timezone.now() + backoff(row.attempts),
-            attempts=row.attempts - 1 if error.retry_at else row.attempts,
+            next_try_at=next_try_at or timezone.now() + backoff(row.attempts),
+            # To wait for the operator or for the next day is no failure.
+            attempts=row.attempts - 1 if next_try_at else row.attempts,
             last_error=str(error)[:255],
         )
 

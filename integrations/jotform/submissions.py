@@ -10,6 +10,7 @@ from cases.changes import Change
 from cases.films import IncomingImage
 from cases.models import Case
 from integrations import notify
+from integrations.jotform import outbox
 from integrations.jotform.form import Submission
 from integrations.models import JotformSubmission, StaffNotice
 
@@ -75,6 +76,8 @@ def revise(
     )
     if change and change.is_after_decision:
         notify.alert(kind=StaffNotice.Kind.CHANGED_AFTER_DECISION, case=case)
+        if change.has_films:
+            outbox.withdraw(case=case)
     return change
 
 

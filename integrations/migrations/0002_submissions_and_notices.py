@@ -6,121 +6,233 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cases', '0002_edits_and_waiting_films'),
-        ('integrations', '0001_deliveries_and_answers'),
+        ("cases", "0002_edits_and_waiting_films"),
+        ("integrations", "0001_deliveries_and_answers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='JotformPoll',
+            name="JotformPoll",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('form_id', models.CharField(blank=True, max_length=64, unique=True, verbose_name='form')),
-                ('polled_until', models.DateTimeField(null=True, verbose_name='polled until')),
-                ('tried_at', models.DateTimeField(null=True, verbose_name='tried at')),
-                ('last_error', models.CharField(blank=True, max_length=255, verbose_name='last error')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "form_id",
+                    models.CharField(blank=True, max_length=64, unique=True, verbose_name="form"),
+                ),
+                ("polled_until", models.DateTimeField(null=True, verbose_name="polled until")),
+                ("tried_at", models.DateTimeField(null=True, verbose_name="tried at")),
+                (
+                    "last_error",
+                    models.CharField(blank=True, max_length=255, verbose_name="last error"),
+                ),
             ],
             options={
-                'verbose_name': 'Jotform poll',
-                'verbose_name_plural': 'Jotform polls',
+                "verbose_name": "Jotform poll",
+                "verbose_name_plural": "Jotform polls",
             },
         ),
         migrations.CreateModel(
-            name='JotformSubmission',
+            name="JotformSubmission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('submission_id', models.CharField(max_length=64, unique=True, verbose_name='submission')),
-                ('form_id', models.CharField(blank=True, max_length=64, verbose_name='form')),
-                ('asked', models.PositiveIntegerField(default=0)),
-                ('read', models.PositiveIntegerField(default=0)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_try_at', models.DateTimeField(blank=True, null=True, verbose_name='next attempt')),
-                ('last_error', models.CharField(blank=True, max_length=255, verbose_name='last error')),
-                ('version', models.CharField(blank=True, max_length=64)),
-                ('submitted_ms', models.BigIntegerField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "submission_id",
+                    models.CharField(max_length=64, unique=True, verbose_name="submission"),
+                ),
+                ("form_id", models.CharField(blank=True, max_length=64, verbose_name="form")),
+                ("asked", models.PositiveIntegerField(default=0)),
+                ("read", models.PositiveIntegerField(default=0)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                (
+                    "next_try_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="next attempt"),
+                ),
+                (
+                    "last_error",
+                    models.CharField(blank=True, max_length=255, verbose_name="last error"),
+                ),
+                ("version", models.CharField(blank=True, max_length=64)),
+                ("submitted_ms", models.BigIntegerField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'Jotform submission',
-                'verbose_name_plural': 'Jotform submissions',
-                'ordering': ['-id'],
+                "verbose_name": "Jotform submission",
+                "verbose_name_plural": "Jotform submissions",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='StaffNotice',
+            name="StaffNotice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('new_case', 'new case'), ('answer_given_up', 'answer given up'), ('jotform_refuses', 'Jotform refuses the key'), ('changed_after_decision', 'changed after the decision')], max_length=30, verbose_name='kind')),
-                ('channel', models.CharField(choices=[('email', 'e-mail'), ('telegram', 'Telegram')], max_length=20, verbose_name='channel')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next attempt')),
-                ('last_error', models.CharField(blank=True, max_length=255, verbose_name='last error')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("new_case", "new case"),
+                            ("answer_given_up", "answer given up"),
+                            ("jotform_refuses", "Jotform refuses the key"),
+                            ("changed_after_decision", "changed after the decision"),
+                        ],
+                        max_length=30,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "e-mail"), ("telegram", "Telegram")],
+                        max_length=20,
+                        verbose_name="channel",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                (
+                    "next_try_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="next attempt"
+                    ),
+                ),
+                (
+                    "last_error",
+                    models.CharField(blank=True, max_length=255, verbose_name="last error"),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent at")),
             ],
             options={
-                'verbose_name': 'notice to staff',
-                'verbose_name_plural': 'notices to staff',
-                'ordering': ['id'],
+                "verbose_name": "notice to staff",
+                "verbose_name_plural": "notices to staff",
+                "ordering": ["id"],
             },
         ),
         migrations.RemoveConstraint(
-            model_name='resultreturn',
-            name='resultreturn_status_known',
+            model_name="resultreturn",
+            name="resultreturn_status_known",
         ),
         migrations.RemoveIndex(
-            model_name='resultreturn',
-            name='resultreturn_due',
+            model_name="resultreturn",
+            name="resultreturn_due",
         ),
         migrations.AddField(
-            model_name='resultreturn',
-            name='channel',
-            field=models.CharField(choices=[('jotform', 'Jotform'), ('copy', 'copy')], default='jotform', max_length=10, verbose_name='channel'),
+            model_name="resultreturn",
+            name="channel",
+            field=models.CharField(
+                choices=[("jotform", "Jotform"), ("copy", "copy")],
+                default="jotform",
+                max_length=10,
+                verbose_name="channel",
+            ),
         ),
         migrations.AddField(
-            model_name='resultreturn',
-            name='revision',
-            field=models.PositiveIntegerField(default=1, verbose_name='revision'),
+            model_name="resultreturn",
+            name="revision",
+            field=models.PositiveIntegerField(default=1, verbose_name="revision"),
         ),
         migrations.AlterField(
-            model_name='resultreturn',
-            name='case',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='answers', to='cases.case', verbose_name='case'),
+            model_name="resultreturn",
+            name="case",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="answers",
+                to="cases.case",
+                verbose_name="case",
+            ),
         ),
         migrations.AlterField(
-            model_name='resultreturn',
-            name='status',
-            field=models.CharField(choices=[('queued', 'queued'), ('waiting', 'waiting for the next attempt'), ('not_configured', 'Jotform is not configured'), ('sent', 'sent'), ('given_up', 'given up'), ('withdrawn', 'withdrawn')], default='queued', max_length=20, verbose_name='status'),
+            model_name="resultreturn",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("queued", "queued"),
+                    ("waiting", "waiting for the next attempt"),
+                    ("not_configured", "Jotform is not configured"),
+                    ("sent", "sent"),
+                    ("given_up", "given up"),
+                    ("withdrawn", "withdrawn"),
+                ],
+                default="queued",
+                max_length=20,
+                verbose_name="status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='resultreturn',
-            index=models.Index(condition=models.Q(('status__in', ['sent', 'given_up', 'withdrawn']), _negated=True), fields=['next_try_at'], name='resultreturn_due'),
+            model_name="resultreturn",
+            index=models.Index(
+                condition=models.Q(
+                    ("status__in", ["sent", "given_up", "withdrawn"]), _negated=True
+                ),
+                fields=["next_try_at"],
+                name="resultreturn_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resultreturn',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'waiting', 'not_configured', 'sent', 'given_up', 'withdrawn'])), name='resultreturn_status_known'),
+            model_name="resultreturn",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        ["queued", "waiting", "not_configured", "sent", "given_up", "withdrawn"],
+                    )
+                ),
+                name="resultreturn_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resultreturn',
-            constraint=models.UniqueConstraint(fields=('case', 'channel', 'revision'), name='resultreturn_unique_decision'),
+            model_name="resultreturn",
+            constraint=models.UniqueConstraint(
+                fields=("case", "channel", "revision"), name="resultreturn_unique_decision"
+            ),
         ),
         migrations.AddField(
-            model_name='jotformsubmission',
-            name='case',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='submission', to='cases.case'),
+            model_name="jotformsubmission",
+            name="case",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="submission",
+                to="cases.case",
+            ),
         ),
         migrations.AddField(
-            model_name='staffnotice',
-            name='case',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cases.case'),
+            model_name="staffnotice",
+            name="case",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="cases.case",
+            ),
         ),
         migrations.AddIndex(
-            model_name='jotformsubmission',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='jotformsubmission_due'),
+            model_name="jotformsubmission",
+            index=models.Index(
+                condition=models.Q(("next_try_at__isnull", False)),
+                fields=["next_try_at"],
+                name="jotformsubmission_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='staffnotice',
-            index=models.Index(condition=models.Q(('sent_at__isnull', True)), fields=['channel', 'next_try_at'], name='staffnotice_due'),
+            model_name="staffnotice",
+            index=models.Index(
+                condition=models.Q(("sent_at__isnull", True)),
+                fields=["channel", "next_try_at"],
+                name="staffnotice_due",
+            ),
         ),
     ]

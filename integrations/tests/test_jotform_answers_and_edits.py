@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cases import review
-from cases.models import Case, CaseEvent, Result
+from cases.models import Case
 from integrations.jotform.standin import JotformStandIn
 from integrations.models import JotformSubmission, ResultReturn
 from integrations.tests.answering import (
@@ -17,12 +17,6 @@ from integrations.tests.answering import (
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-What = CaseEvent.What
-
-
-def proposed(case: Case) -> Any:
-    return Result.objects.get(finding__case_image__case=case, rank=1).implant
 
 
 def test_the_submission_is_marked_where_that_is_wished(

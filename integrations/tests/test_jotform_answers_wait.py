@@ -8,7 +8,6 @@ import pytest
 from django.utils import timezone
 
 from cases import retention
-from cases.models import CaseEvent
 from integrations.jotform import outbox, returns
 from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
 from integrations.models import ResultReturn, StaffNotice
@@ -21,27 +20,6 @@ from integrations.tests.answering import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-What = CaseEvent.What
-
-
-PASSING = [
-    (Fault.ENVELOPE, {"code": 500}),
-    (Fault.OVER_QUOTA, {}),
-    (Fault.ENVELOPE, {"code": 400, "message": "Form Over Quota"}),
-    (Fault.STATUS, {"code": 429, "message": "Too many requests"}),
-    (Fault.STATUS, {"code": 429, "message": "Too many requests", "retry_after": "5"}),
-    (Fault.STATUS, {"code": 503, "message": "rate limits etc exceeded"}),
-    (Fault.STATUS, {"code": 500}),
-    (Fault.SLOW, {}),
-    (Fault.BROKEN_JSON, {}),
-    (Fault.HTML, {"code": 200}),
-    (Fault.HTML, {"code": 401}),
-    (Fault.HTML, {"code": 404}),
-    (Fault.HTML, {"code": 502}),
-    (Fault.HTML, {"code": 503}),
-    (Fault.RESET, {}),
-    (Fault.REDIRECT, {}),
-]
 CALLS = {
     "reading first": {"method": "GET"},
     "writing": {"method": "POST"},

@@ -13,10 +13,9 @@ from django.utils import timezone
 
 from integrations.jotform import limits
 from integrations.jotform.client import JotformClient, JotformError, KeyRefused, NotThere
-from integrations.jotform.standin import API_KEY, Fault, JotformStandIn, SimulatedSubmission
+from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
 from integrations.tests.answering import SUBMISSION
 
-FORM = SimulatedSubmission.form_id
 UNKNOWN = "6300000000000000404"
 
 

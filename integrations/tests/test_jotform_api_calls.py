@@ -13,7 +13,6 @@ from integrations.jotform.standin import API_KEY, JotformStandIn, SimulatedSubmi
 from integrations.tests.answering import SUBMISSION
 
 FORM = SimulatedSubmission.form_id
-UNKNOWN = "6300000000000000404"
 
 
 @pytest.fixture

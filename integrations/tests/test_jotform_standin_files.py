@@ -32,11 +32,6 @@ def post(jotform: JotformStandIn, **how: Any) -> requests.Response:
     )
 
 
-def content(jotform: JotformStandIn) -> dict[str, Any]:
-    shown: dict[str, Any] = get(jotform, f"/submission/{SUBMISSION}").json()["content"]
-    return shown
-
-
 class TestFiles:
     @pytest.fixture
     def path(self, jotform: JotformStandIn) -> str:
