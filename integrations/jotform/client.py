@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -15,6 +15,8 @@ from urllib3.exceptions import HTTPError
 from integrations.deadline import total_deadline
 from integrations.jotform import limits
 
+# A refused key is tried again after this: an operator has to see to it, staff is told.
+KEY_CHECK = timedelta(minutes=15)
 TIMEOUT = (3.0, 10.0)
 DEADLINE_SECONDS = 15.0
 MAX_BYTES = 20 * 2**20

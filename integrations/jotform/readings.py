@@ -20,7 +20,7 @@ from cases.models import Case
 from integrations import notify
 from integrations.jotform import submissions
 from integrations.jotform.api_submission import parse_api
-from integrations.jotform.client import JotformClient, JotformError, KeyRefused
+from integrations.jotform.client import KEY_CHECK, JotformClient, JotformError, KeyRefused
 from integrations.jotform.files import fetch_film
 from integrations.jotform.form import Submission
 from integrations.models import JotformSubmission, StaffNotice, backoff
@@ -34,8 +34,6 @@ TAKE_IN_TASK = "integrations.tasks.take_in_submission"
 WORK_LOCK = "raiox.submission"
 MAX_ATTEMPTS = 20
 QUEUE_LEASE = timedelta(minutes=1)
-# Until an operator has seen to a refused key; staff is told meanwhile.
-KEY_CHECK = timedelta(minutes=15)
 
 
 def ask(*, submission_id: str, form_id: str = "", case: Case | None = None) -> None:

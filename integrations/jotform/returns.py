@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from cases.models import Case, CaseEvent
 from integrations import notify
 from integrations.jotform import copies, outbox, writing
-from integrations.jotform.client import JotformError, KeyRefused
+from integrations.jotform.client import KEY_CHECK, JotformError, KeyRefused
 from integrations.models import ResultReturn, StaffNotice, backoff
 from matching.locks import work_lock
 
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 # With the pauses of `backoff` between them: about half a day.
 MAX_ATTEMPTS = 12
-# Until an operator has seen to a refused key; staff is told meanwhile.
-KEY_CHECK = timedelta(minutes=15)
 Status, Channel = ResultReturn.Status, ResultReturn.Channel
 DELIVER = {Channel.JOTFORM: writing.deliver, Channel.COPY: copies.deliver}
 
