@@ -53,15 +53,6 @@ def not_shown(expected: Mapping[str, str], submission: Mapping[str, Any]) -> lis
     ]
 
 
-def others(submission: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
-    """The answers of the submission without those that were written: the sender's."""
-    return {
-        number: question.get("answer")
-        for number, question in _questions(submission).items()
-        if number not in written
-    }
-
-
 def _texts(case: Case) -> dict[str, str]:
     is_approved = case.status == Case.Status.APPROVED
     found = identified(case) if is_approved else []

@@ -37,13 +37,23 @@ class JotformError(Exception):
         self.permanent = permanent
         self.retry_at = retry_at
 
+    def is_final(self, attempts: int) -> bool:
+        """Whether another attempt is of no use after so many."""
+        return self.permanent
+
 
 class KeyRefused(JotformError):
     """Jotform refuses the API key itself (`/user` says so too): the operator must act."""
 
 
 class NotThere(JotformError):
-    """The key is good, and the submission is unknown to it: deleted, or another account's."""
+    """The key is good, and the submission is unknown to it: deleted, or another account's; or
+    so new that the API does not show it yet, for which a few attempts are worth their while."""
+
+    PATIENCE = 5
+
+    def is_final(self, attempts: int) -> bool:
+        return attempts >= self.PATIENCE
 
 
 class _Unauthorised(JotformError):

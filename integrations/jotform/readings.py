@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from cases import changes, intake
 from cases.films import ImageUnavailable
-from cases.models import Case
+from cases.models import Case, CaseImage
 from integrations import notify
 from integrations.jotform import submissions
 from integrations.jotform.api_submission import parse_api
@@ -24,6 +24,7 @@ from integrations.jotform.client import KEY_CHECK, JotformClient, JotformError, 
 from integrations.jotform.files import fetch_film
 from integrations.jotform.form import Submission
 from integrations.models import JotformSubmission, StaffNotice, backoff
+from matching import radiograph
 from matching.locks import is_locked, work_lock
 from matching.queue import enqueue
 from matching.radiograph import RadiographError, digest
@@ -159,13 +160,18 @@ def _replaced(row: JotformSubmission, submission: Submission) -> list[int]:
     """Ids of known films that are other ones by now: a file of the same name has its address."""
     if row.case is None or row.case.status == Case.Status.ARCHIVED:
         return []
-    known = row.case.images.filter(source_url__in=submission.file_urls).exclude(sha256="")
-    return [image.pk for image in known if _has_changed(image.source_url, image.sha256)]
+    known = row.case.images.filter(source_url__in=submission.file_urls)
+    return [image.pk for image in known if _has_changed(image, row.case)]
 
 
-def _has_changed(address: str, sha256: str) -> bool:
+def _has_changed(image: CaseImage, case: Case) -> bool:
+    """Whether the address of a film holds another one than was read, or one that can be read
+    at last. While a case is processed, the old bytes may be under way: then it counts too."""
+    if not image.sha256 and case.status == Case.Status.RECEIVED:
+        return True
     try:
-        return digest(fetch_film(address)) != sha256
+        content = fetch_film(image.source_url)
+        return digest(content) != image.sha256 if image.sha256 else bool(radiograph.load(content))
     except (ImageUnavailable, RadiographError):
         return False
 
@@ -175,7 +181,7 @@ def _put_off(row: JotformSubmission, error: JotformError) -> None:
     next_try_at = error.retry_at
     if isinstance(error, KeyRefused):
         next_try_at = timezone.now() + KEY_CHECK
-    if error.permanent or (row.attempts >= MAX_ATTEMPTS and next_try_at is None):
+    if error.is_final(row.attempts) or (row.attempts >= MAX_ATTEMPTS and next_try_at is None):
         _give_up(row, str(error))
         return
     with transaction.atomic():

@@ -109,7 +109,7 @@ def _put_off(row: ResultReturn, error: JotformError) -> None:
             # To wait as long as one is told to is no failure.
             attempts=row.attempts - 1,
         )
-    elif error.permanent or row.attempts >= MAX_ATTEMPTS:
+    elif error.is_final(row.attempts) or row.attempts >= MAX_ATTEMPTS:
         _give_up(row, str(error))
     else:
         _change(row, status=Status.WAITING, last_error=str(error)[:255], next_try_at=ordinary)

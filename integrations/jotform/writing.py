@@ -14,7 +14,11 @@ from integrations.models import JotformSubmission, ResultReturn
 
 def deliver(row: ResultReturn) -> None:
     """Write the answer, unless an earlier attempt got that far and Jotform shows it already;
-    then make sure that it shows. Raises JotformError."""
+    then make sure that it shows. Raises JotformError.
+
+    Our own edit changes the version of the submission, which is read once more for that: the
+    sender may have edited in the same moment, and only its films would tell.
+    """
     client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
     submission_id = str(row.case.jotform_submission_id)
     before = client.read_submission(submission_id)
@@ -26,15 +30,13 @@ def deliver(row: ResultReturn) -> None:
     client.edit_submission(
         submission_id, fields, marks=answer.marks(), transport=settings.JOTFORM_TRANSPORT
     )
-    after = client.read_submission(submission_id)
     # Numbers that the form does not have are dropped in silence, with status 200.
-    if lost := answer.not_shown(fields, after):
+    if lost := answer.not_shown(fields, client.read_submission(submission_id)):
         raise JotformError(
             _("Jotform took the answer but does not show it in field %(fields)s.")
             % {"fields": ", ".join(lost)},
             permanent=False,
         )
-    _remember_own_edit(submission_id, before, after, fields)
 
 
 def _refuse_wrong(case: Case, submission: Mapping[str, Any]) -> None:
@@ -57,18 +59,3 @@ def _refuse_edited(case: Case, submission: dict[str, Any]) -> None:
         _("The submission was edited at Jotform: the changes are taken in first."),
         permanent=False,
     )
-
-
-def _remember_own_edit(
-    submission_id: str,
-    before: dict[str, Any],
-    after: dict[str, Any],
-    fields: Mapping[str, str],
-) -> None:
-    """So that our own edit is not taken for the sender's, unless both edited at once."""
-    if answer.others(before, fields) != answer.others(after, fields):
-        return
-    known = JotformSubmission.objects.filter(
-        submission_id=submission_id, version__in=("", readings.version_of(before))
-    )
-    known.update(version=readings.version_of(after))

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from cases import retention
 from integrations.jotform import outbox, returns
+from integrations.jotform.client import NotThere
 from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
 from integrations.models import ResultReturn, StaffNotice
 from integrations.tests.answering import (
@@ -78,7 +79,10 @@ def test_a_submission_that_jotform_does_not_know_is_given_up_and_staff_is_told(
 ) -> None:
     jotform.forget(SUBMISSION)
 
-    assert send(answer).status == Status.GIVEN_UP
+    assert send(answer).status == Status.WAITING
+    for _ in range(NotThere.PATIENCE - 1):
+        when_its_time_has_come(answer)
+    assert answer.status == Status.GIVEN_UP
 
     notice = StaffNotice.objects.get()
     assert (notice.kind, notice.case_id) == (StaffNotice.Kind.ANSWER_GIVEN_UP, answer.case_id)

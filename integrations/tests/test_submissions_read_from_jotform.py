@@ -15,10 +15,13 @@ from cases import intake, retention, review
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.review import Choice
 from integrations.jotform import readings
+from integrations.jotform.client import NotThere
+from integrations.jotform.files import fetch_film
 from integrations.jotform.simulator import SimulatedSubmission, webhook_fields
 from integrations.jotform.standin import Fault, JotformStandIn
 from integrations.models import JotformDelivery, JotformSubmission, ResultReturn
 from matching.locks import work_lock
+from matching.radiograph import digest
 
 SUBMISSION = "6200000000000000001"
 
@@ -98,9 +101,20 @@ def test_a_delivery_for_a_submission_that_jotform_does_not_know_is_not_processed
     db: None, jotform: JotformStandIn
 ) -> None:
     deliver(SimulatedSubmission("666", upload_base=jotform.base))
-    case = read("666")
+    for _attempt in range(NotThere.PATIENCE):
+        case = read("666")
     assert (case.status, bool(case.failure)) == (Case.Status.FAILED, True)
     assert case.is_held
+
+
+def test_a_submission_that_the_api_does_not_show_yet_is_waited_for(
+    catalogue: list[Any], jotform: JotformStandIn, film: Callable[..., bytes]
+) -> None:
+    submission = SimulatedSubmission("667", upload_base=jotform.base)
+    deliver(submission)
+    assert read("667").is_held
+    jotform.add(submission, **{"radiografia.png": film(kind="PNG")})
+    assert process(read("667")).status == Case.Status.PENDING
 
 
 def test_a_delivery_that_names_another_form_than_jotform_is_not_trusted(
@@ -246,6 +260,51 @@ def test_a_film_replaced_by_another_one_of_the_same_name_is_noticed(
     assert after.sha256 != before.sha256
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_film_replaced_while_the_old_one_is_being_fetched_is_the_one_that_is_matched(
+    catalogue: list[Any],
+    jotform: JotformStandIn,
+    submission: SimulatedSubmission,
+    film: Callable[..., bytes],
+) -> None:
+    deliver(submission)
+    case = read()
+
+    def overtaken(url: str) -> bytes:
+        content = fetch_film(url)
+        if content == film(kind="PNG"):
+            jotform.edit(SUBMISSION, uploads={"7": {"radiografia.png": film(seed=5)}})
+            deliver(submission)
+            read()
+            connection.close()
+        return content
+
+    intake.process(case_id=case.pk, fetch=overtaken)
+    process(case)
+    assert Case.objects.get().images.get().sha256 == digest(film(seed=5))
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_an_edit_takes_a_decision_back_for_an_unread_film_only_if_that_can_be_read_now(
+    catalogue: list[Any],
+    jotform: JotformStandIn,
+    film: Callable[..., bytes],
+    approver: Any,
+    is_readable: bool,
+) -> None:
+    both = {"q7_radiografia": ["radiografia.png", "outra.png"]}
+    submission = SimulatedSubmission(SUBMISSION, upload_base=jotform.base, uploads=both)
+    jotform.add(submission, **{"radiografia.png": film(), "outra.png": b"no image"})
+    deliver(submission)
+    approve(process(read()), approver)
+    if is_readable:
+        jotform.edit(SUBMISSION, uploads={"7": {"radiografia.png": film(), "outra.png": film(5)}})
+    else:
+        jotform.edit(SUBMISSION, answers={"6": "37"})
+    deliver(submission)
+    assert read().status == ("received" if is_readable else "approved")
+
+
 def test_our_own_answer_does_not_come_back_as_an_edit(
     catalogue: list[Any], jotform: JotformStandIn, submission: SimulatedSubmission, approver: Any
 ) -> None:
@@ -254,15 +313,16 @@ def test_our_own_answer_does_not_come_back_as_an_edit(
     deliver(submission)
     case = approve(process(read()), approver)
     returns.send(return_id=ResultReturn.objects.get().pk)
-    asked = len([one for one in jotform.requests if one.path.startswith("/uploads")])
 
     deliver(jotform.store.current(SUBMISSION))
     after = read()
     assert (after.status, after.revision) == (Case.Status.APPROVED, case.revision)
     assert ResultReturn.objects.get().status == ResultReturn.Status.SENT
     assert len(jotform.edits()) == 1
-    fetched = [one for one in jotform.requests if one.path.startswith("/uploads")]
-    assert len(fetched) == asked, "the films were looked at again for nothing"
+    requests = len(jotform.requests)
+    deliver(jotform.store.current(SUBMISSION))
+    read()
+    assert len(jotform.requests) == requests + 1, "only the submission is read again"
 
 
 def test_a_decided_case_whose_film_is_replaced_gets_a_new_answer(

@@ -15,8 +15,8 @@ from raiox_site.trial.evidence import Evidence
 MARKS = re.compile(r"\bT\d{6}\b")
 DECISIONS = (CaseEvent.What.APPROVED, CaseEvent.What.REJECTED)
 DECIDED = (Case.Status.APPROVED, Case.Status.REJECTED)
-# How many edits more than decisions a killed process or a failure may cause.
-EDITS_PER_SETBACK = 2
+# How many edits more than decisions a killed process or a failure of Jotform may cause.
+EDITS_PER_SETBACK = 1
 Findings = Iterator[str]
 
 
