@@ -28,7 +28,7 @@ class Outcome:
     may_come: bool = False
 
 
-class _Fetching:
+class Fetching:
     """Fetches several addresses at a time, so that dead ones do not use up everybody's time."""
 
     def __init__(self, fetch: Fetch, addresses: Iterable[str], *, end: float) -> None:
@@ -56,7 +56,7 @@ def match_films(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> 
     their turn. While the case awaits review, only films that were to come are looked at."""
     images = list(case.images.filter(findings=None))
     due = [image for image in images if _is_due(image, case)]
-    fetching = _Fetching(
+    fetching = Fetching(
         fetch,
         (image.source_url for image in due if not image.file),
         end=time.monotonic() + BUDGET_SECONDS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -107,7 +107,9 @@ def _addresses(
 def _place(case: Case, address: str) -> str:
     """What tells one film from another: the path, since the same file may be named on another
     host of the same service. A held case takes every letter from its source."""
-    return address if case.is_held else urlsplit(address)._replace(scheme="", netloc="").geturl()
+    if case.is_held:
+        return address
+    return unquote(urlsplit(address)._replace(scheme="", netloc="").geturl())
 
 
 def _apply(

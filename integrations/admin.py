@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from integrations.jotform import outbox
+from integrations.jotform.outgoing import outbox
 from integrations.models import JotformDelivery, ResultReturn
 
 

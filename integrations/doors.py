@@ -18,9 +18,9 @@ from cases.films import IncomingImage
 from cases.models import Case, Result
 from implants.serializers import picture_url
 from integrations.fetch import fetch_image
-from integrations.jotform import payload
-from integrations.jotform.authentication import authenticate
-from integrations.jotform.webhook import accept_submission
+from integrations.jotform.incoming import payload
+from integrations.jotform.incoming.authentication import authenticate
+from integrations.jotform.incoming.webhook import accept_submission
 from integrations.schemas import (
     ACCEPTED,
     ERRORS,

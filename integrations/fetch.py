@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -52,10 +53,12 @@ class LoginWall(ImageUnavailable):
 @dataclass(frozen=True)
 class Credential:
     """A secret for the scheme, host and port of the first address, and for no other. It goes
-    there in the request header `header`; without one it is part of the address already."""
+    there in the request header `header`, as long as the address `is_for` it; without a header
+    it is part of the address already."""
 
     secret: str
     header: str = ""
+    is_for: Callable[[str], bool] = lambda url: True
 
     @property
     def headers(self) -> dict[str, bytes]:
@@ -121,6 +124,8 @@ def _follow(url: str, credential: Credential | None, deadline: float) -> bytes:
             return answer
         target = as_sent(urljoin(url, answer))
         _check_redirect(target)
+        if credential and not credential.is_for(target):
+            headers = {}
         if origin(target) != origin(url):
             headers = {}
             if credential and credential.is_in(target):

@@ -98,7 +98,9 @@ class StaffNotice(models.Model):
 
     class Kind(models.TextChoices):
         NEW_CASE = "new_case", _("new case")
+        FAILED_CASE = "failed_case", _("failed case")
         ANSWER_GIVEN_UP = "answer_given_up", _("answer given up")
+        ANSWER_LATE = "answer_late", _("answer late")
         JOTFORM_REFUSES = "jotform_refuses", _("Jotform refuses the key")
         CHANGED_AFTER_DECISION = "changed_after_decision", _("changed after the decision")
 
@@ -172,9 +174,9 @@ class ResultReturn(models.Model):
         Case, on_delete=models.CASCADE, related_name="answers", verbose_name=_("case")
     )
     channel = models.CharField(
-        _("channel"), max_length=10, choices=Channel, default=Channel.JOTFORM
+        _("channel"), max_length=10, choices=Channel, default=Channel.JOTFORM, db_default="jotform"
     )
-    revision = models.PositiveIntegerField(_("revision"), default=1)
+    revision = models.PositiveIntegerField(_("revision"), default=1, db_default=1)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_try_at = models.DateTimeField(_("next attempt"), default=timezone.now)

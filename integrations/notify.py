@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from cases.models import Case, CaseEvent
 from integrations.models import StaffNotice, backoff
-from integrations.notices import mail, telegram, wording
+from integrations.notices import failures, mail, telegram, wording
 from integrations.notices.transport import Message, NotSent
 from matching.locks import work_lock
 from matching.queue import enqueue
@@ -29,11 +29,20 @@ log = logging.getLogger(__name__)
 Kind, Channel = StaffNotice.Kind, StaffNotice.Channel
 NOTICES_TASK = "integrations.tasks.send_notices"
 WORK_LOCK = "raiox.notices"
-# With pauses of at most a quarter of an hour: about a day, a night without mail included.
+# With pauses of at most a quarter of an hour: about a day, a night without mail included; where
+# Telegram refuses, two days for somebody to replace the token.
 MAX_ATTEMPTS = 100
 LONGEST_PAUSE = timedelta(minutes=15)
 REFUSED_KEY_PAUSE = timedelta(hours=1)
-DECIDED = (Case.Status.APPROVED, Case.Status.REJECTED, Case.Status.ARCHIVED)
+# New cases that became one of these are nobody's news; a failure has a notice of its own.
+NO_LONGER_NEW = (
+    Case.Status.APPROVED,
+    Case.Status.REJECTED,
+    Case.Status.ARCHIVED,
+    Case.Status.FAILED,
+)
+# They come in numbers and are told together.
+BATCHED = (Kind.NEW_CASE, Kind.FAILED_CASE)
 
 
 class Transport(NamedTuple):
@@ -76,7 +85,9 @@ def tell_of_new_case(*, case: Case) -> None:
 
 
 def send_due() -> None:
-    """Send what is due, one message for each channel. Safe to run twice and at once."""
+    """Send what is due, one message for each channel, cases that failed meanwhile included.
+    Safe to run twice and at once."""
+    _note_failures()
     for channel in configured():
         with work_lock(f"{WORK_LOCK}.{channel}", 0) as acquired:
             if acquired:
@@ -105,6 +116,17 @@ def configured() -> list[StaffNotice.Channel]:
     return [channel for channel, transport in TRANSPORTS.items() if transport.is_configured()]
 
 
+def _note_failures() -> None:
+    channels = configured()
+    with work_lock(f"{WORK_LOCK}.failures", 0) as acquired:
+        if acquired and channels:
+            StaffNotice.objects.bulk_create(
+                StaffNotice(kind=Kind.FAILED_CASE, channel=channel, case=case)
+                for case in failures.untold()
+                for channel in channels
+            )
+
+
 def _outcome(transport: Transport) -> str:
     try:
         transport.send(wording.trial())
@@ -122,8 +144,8 @@ def _tell(channel: StaffNotice.Channel) -> None:
     notices = _due(channel)
     if not notices or _is_waiting(channel):
         return
-    # A message that goes out anyway takes the new cases along.
-    if _is_pausing(channel) and all(notice.kind == Kind.NEW_CASE for notice in notices):
+    # A message that goes out anyway takes them along.
+    if _is_pausing(channel) and all(notice.kind in BATCHED for notice in notices):
         return
     _send(channel, notices)
 
@@ -135,13 +157,18 @@ def _unsent(channel: StaffNotice.Channel) -> QuerySet[StaffNotice]:
 
 
 def _due(channel: StaffNotice.Channel) -> list[StaffNotice]:
-    """What may be told now. New cases that were decided meanwhile are nobody's news; those
-    that are being matched again stay for later."""
-    unsent = _unsent(channel)
-    unsent.filter(kind=Kind.NEW_CASE, case__status__in=DECIDED).delete()
-    due = unsent.filter(next_try_at__lte=timezone.now()).order_by("pk")
+    """What may be told now. New cases that are being matched again stay for later."""
+    _drop_past(channel)
+    due = _unsent(channel).filter(next_try_at__lte=timezone.now()).order_by("pk")
     again = due.filter(kind=Kind.NEW_CASE).exclude(case__status=Case.Status.PENDING)
     return list(due.exclude(pk__in=again.values("pk")))
+
+
+def _drop_past(channel: StaffNotice.Channel) -> None:
+    """Forget what stopped being true before it was told."""
+    unsent = StaffNotice.objects.filter(channel=channel, sent_at=None)
+    unsent.filter(kind=Kind.NEW_CASE, case__status__in=NO_LONGER_NEW).delete()
+    unsent.filter(kind=Kind.FAILED_CASE).exclude(case__status=Case.Status.FAILED).delete()
 
 
 def _is_waiting(channel: StaffNotice.Channel) -> bool:
@@ -178,7 +205,5 @@ def _next_try(notices: Sequence[StaffNotice]) -> datetime:
 
 def _put_off(rows: QuerySet[StaffNotice], error: NotSent) -> None:
     rows.update(last_error=str(error)[:255])
-    if error.permanent:
-        rows.update(attempts=MAX_ATTEMPTS)
-    elif error.retry_at:
+    if error.retry_at:
         rows.update(next_try_at=error.retry_at)

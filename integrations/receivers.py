@@ -7,7 +7,8 @@ from django.dispatch import receiver
 from cases.models import Case
 from cases.signals import case_decided, case_matched
 from integrations import notify
-from integrations.jotform import outbox, readings
+from integrations.jotform.incoming import readings
+from integrations.jotform.outgoing import outbox
 from integrations.models import JotformDelivery
 from matching.queue import on_worker_start
 

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from integrations import notify
-from integrations.jotform import outbox, readings, returns, sync
+from integrations.jotform.incoming import readings, sync
+from integrations.jotform.outgoing import outbox, returns
 from integrations.models import JotformDelivery
 
 

@@ -1,7 +1,7 @@
 from django.urls import re_path
 
 from integrations.doors import Upload, Webhook
-from integrations.jotform.webhook import JotformWebhook
+from integrations.jotform.incoming.webhook import JotformWebhook
 
 urlpatterns = [
     re_path(r"^jotform/?$", JotformWebhook.as_view(), name="jotform-webhook"),

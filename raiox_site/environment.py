@@ -57,7 +57,18 @@ def json_object(name: str, *, known: Collection[str]) -> dict[str, str]:
         raise ImproperlyConfigured(f"{name} must be a JSON object")
     if unknown := sorted(set(value) - set(known)):
         raise ImproperlyConfigured(f"{name} has unknown roles: {', '.join(unknown)}")
-    return {role: str(field) for role, field in value.items()}
+    if wrong := sorted(role for role, field in value.items() if not isinstance(field, str | int)):
+        raise ImproperlyConfigured(f"{name} has no text for: {', '.join(wrong)}")
+    return {role: str(field).strip() for role, field in value.items()}
+
+
+def require_distinct(name: str, fields: dict[str, str], *, written: Collection[str]) -> None:
+    """Raise ImproperlyConfigured when a field that is written has a second role."""
+    for role in written:
+        others = [one for one, field in fields.items() if one != role and fields.get(role)]
+        shared = [one for one in others if fields[role] in fields[one].split(",")]
+        if shared:
+            raise ImproperlyConfigured(f"{name} names one field for {role} and {shared[0]}")
 
 
 def choice(name: str, allowed: Collection[str]) -> str:

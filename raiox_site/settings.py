@@ -9,7 +9,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from integrations.jotform.roles import JOTFORM_ROLES
+from integrations.jotform.roles import ANSWER_ROLES, JOTFORM_ROLES
 from integrations.spaces import spaces_hosts, spaces_storage
 from raiox_site import environment
 from raiox_site.environment import integer, rate, secret, words
@@ -51,6 +51,7 @@ JOTFORM_COPY_URL = (
 )
 JOTFORM_FORM_IDS = words("JOTFORM_FORM_IDS")
 JOTFORM_FIELDS = environment.json_object("JOTFORM_FIELDS", known=JOTFORM_ROLES)
+environment.require_distinct("JOTFORM_FIELDS", JOTFORM_FIELDS, written=ANSWER_ROLES)
 JOTFORM_TRANSPORT = environment.choice("JOTFORM_TRANSPORT", ("form", "multipart", "query"))
 JOTFORM_SET_FLAG = environment.choice("JOTFORM_SET_FLAG", ("", "0", "1"))
 JOTFORM_SET_NEW = environment.choice("JOTFORM_SET_NEW", ("", "0", "1"))

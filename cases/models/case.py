@@ -114,12 +114,13 @@ class Case(models.Model):
     failure = models.CharField(_("reason of failure"), max_length=255, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     # Counts what the sender changed: a decision names the revision that it was made on.
-    revision = models.PositiveIntegerField(_("revision"), default=1)
+    # New columns have defaults of the database: an old process may go on during an update.
+    revision = models.PositiveIntegerField(_("revision"), default=1, db_default=1)
     # Empty while the case is held: its source has not confirmed yet what it says.
     queued_at = models.DateTimeField(_("queued at"), default=timezone.now, null=True, blank=True)
     # When films that could not be fetched are looked for again, and how often they were.
     next_try_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
-    postponed = models.PositiveSmallIntegerField(_("postponed"), default=0)
+    postponed = models.PositiveSmallIntegerField(_("postponed"), default=0, db_default=0)
     created_at = models.DateTimeField(_("received at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
     matched_at = models.DateTimeField(_("matched at"), null=True, blank=True)
@@ -133,7 +134,7 @@ class Case(models.Model):
         verbose_name=_("decided by"),
     )
     decision_reason = models.TextField(_("reason of rejection"), blank=True)
-    note = models.TextField(_("note to the dentist"), blank=True)
+    note = models.TextField(_("note to the dentist"), blank=True, default="", db_default="")
 
     objects = CaseQuerySet.as_manager()
 

@@ -33,7 +33,7 @@ class CaseImage(models.Model):
     purged_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=255, blank=True)
     # It could not be fetched, and may still come: it is looked for again.
-    is_awaited = models.BooleanField(default=False)
+    is_awaited = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         verbose_name = _("film")

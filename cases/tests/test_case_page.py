@@ -129,6 +129,19 @@ def test_pages_hold_no_inline_script_or_style(client, reviewer, implants, case):
         assert not re.search(r"\s(style|on\w+)=", content)
 
 
+@pytest.mark.parametrize("status", [Case.Status.PENDING, Case.Status.FAILED])
+def test_a_draft_can_tell_that_the_case_was_changed(client, reviewer, implants, status):
+    case = make_case(implants, status=status, revision=7, failure="Uma falha")
+
+    content = html(client.get(page(case)))
+
+    form = content.partition('<form id="decision"')[2].partition("</form>")[0]
+    assert f'data-draft="{reviewer.pk}-{case.pk}"' in form
+    assert '<input type="hidden" name="revision" value="7">' in form
+    warning = content.partition('<template id="case-changed">')[2].partition("</template>")[0]
+    assert re.search(r'role="alert">[^<]+</p>', warning)
+
+
 def test_pages_are_in_portuguese(client, reviewer, case):
     content = html(client.get(page(case)))
 

@@ -9,11 +9,13 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 import requests
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from urllib3.exceptions import HTTPError
 
 from integrations.deadline import total_deadline
 from integrations.jotform import limits
+from integrations.jotform.incoming.cleaning import clean_text
 
 # A refused key is tried again after this: an operator has to see to it, staff is told.
 KEY_CHECK = timedelta(minutes=15)
@@ -30,7 +32,9 @@ _PERMANENT = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 class JotformError(Exception):
     """Jotform did not do what was asked. `str()` is a sentence without secrets; `permanent`
     says that asking again is of no use, `retry_at` when it is of use again, where that is known
-    (the daily limit)."""
+    (the daily limit); `is_failure` is False where waiting is nobody's fault."""
+
+    is_failure = True
 
     def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None = None) -> None:
         super().__init__(message)
@@ -44,6 +48,8 @@ class JotformError(Exception):
 
 class KeyRefused(JotformError):
     """Jotform refuses the API key itself (`/user` says so too): the operator must act."""
+
+    is_failure = False
 
 
 class NotThere(JotformError):
@@ -208,7 +214,7 @@ class JotformClient:
         message = str((envelope or {}).get("message", ""))
         sentence = _("Jotform answered with error %(code)d. %(message)s") % {
             "code": code,
-            "message": " ".join(self._without_key(message).split())[:120],
+            "message": clean_text(self._without_key(message))[:120],
         }
         retry_at = limits.retry_at(
             code, message=message, limit_left=self.limit_left, retry_after=retry_after
@@ -282,6 +288,7 @@ def _key_refused() -> KeyRefused:
     return KeyRefused(
         _("Jotform refuses the API key: it is wrong, was revoked, or belongs to another region."),
         permanent=False,
+        retry_at=timezone.now() + KEY_CHECK,
     )
 
 

@@ -40,7 +40,9 @@ def _look(url: str, deadline: float) -> bytes:
         return fetch_image(url, seconds=deadline - time.monotonic())
     try:
         return fetch_image(
-            url, credential=Credential(key, "APIKEY"), seconds=deadline - time.monotonic()
+            url,
+            credential=Credential(key, "APIKEY", is_for=takes_key),
+            seconds=deadline - time.monotonic(),
         )
     except LoginWall as error:
         if reads_header_only(url):
@@ -65,8 +67,9 @@ def takes_key(url: str) -> bool:
         }
     except ValueError:
         return False
-    path = unquote(urlsplit(address).path)
-    leads_out = ".." in path.replace("\\", "/").split("/")
+    # Servers may decode a path more than once, or cut parameters off its parts.
+    path = unquote(unquote(urlsplit(address).path)).replace("\\", "/")
+    leads_out = any(part.partition(";")[0] == ".." for part in path.split("/"))
     return is_trusted and path.startswith(UPLOADS) and not leads_out
 
 

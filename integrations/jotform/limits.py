@@ -25,9 +25,10 @@ def retry_at(
     """When a refused call is of use again, where the refusal tells; None where it does not."""
     if code not in _REFUSALS:
         return None
-    if at := named_time(retry_after):
-        return at
-    return next_reset() if limit_left == 0 or _DAILY.search(message) else None
+    named = named_time(retry_after)
+    if limit_left == 0 or _DAILY.search(message):
+        return max(named, next_reset()) if named else next_reset()
+    return named
 
 
 def is_about_limits(message: str) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.jotform.api_submission import UPLOAD_TYPE
-from integrations.jotform.cleaning import clean_text
-from integrations.jotform.form import FILE_NAME, GUESSES, NOT_MEANT, words
+from integrations.jotform.incoming.api_submission import UPLOAD_TYPE
+from integrations.jotform.incoming.cleaning import clean_text
+from integrations.jotform.incoming.form import FILE_NAME, GUESSES, NOT_MEANT, words
 from integrations.jotform.roles import ANSWER_ROLES, READ_ROLES
 
 EMAIL_TYPE = "control_email"

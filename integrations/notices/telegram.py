@@ -19,7 +19,10 @@ from integrations.notices.transport import Message, NotSent
 TIMEOUT = (3.0, 10.0)
 DEADLINE_SECONDS = 15.0
 LONGEST_WAIT = timedelta(hours=6)
-_PERMANENT = frozenset(
+# A refusal of the token or the chat lasts until somebody replaces it.
+REFUSED_PAUSE = timedelta(minutes=30)
+LONGEST_TEXT = 4096
+_REFUSED = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
@@ -38,7 +41,7 @@ def send(message: Message) -> None:
     response = _post(
         {
             "chat_id": settings.RAIOX_TELEGRAM_CHAT,
-            "text": message.text,
+            "text": message.text[:LONGEST_TEXT],
             "disable_web_page_preview": True,
         }
     )
@@ -71,11 +74,7 @@ def _refusal(status: int, answer: dict[str, Any]) -> NotSent:
         "code": status,
         "message": _description(answer),
     }
-    return NotSent(
-        sentence.strip(),
-        permanent=status in _PERMANENT,
-        retry_at=_retry_at(answer) if status == HTTPStatus.TOO_MANY_REQUESTS else None,
-    )
+    return NotSent(sentence.strip(), retry_at=_retry_at(status, answer))
 
 
 def _description(answer: dict[str, Any]) -> str:
@@ -83,7 +82,13 @@ def _description(answer: dict[str, Any]) -> str:
     return " ".join(text.replace(settings.RAIOX_TELEGRAM_TOKEN, "…").split())[:120]
 
 
-def _retry_at(answer: dict[str, Any]) -> datetime | None:
+def _retry_at(status: int, answer: dict[str, Any]) -> datetime | None:
+    if status in _REFUSED:
+        return timezone.now() + REFUSED_PAUSE
+    return _asked_for(answer) if status == HTTPStatus.TOO_MANY_REQUESTS else None
+
+
+def _asked_for(answer: dict[str, Any]) -> datetime | None:
     parameters = answer.get("parameters")
     seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if not isinstance(seconds, int) or seconds < 0:

@@ -13,13 +13,9 @@ class Message:
 
 
 class NotSent(Exception):
-    """A channel did not take the message. `str()` is a sentence without secrets; `permanent`
-    says that the same message need not be tried again, `retry_at` when the channel wants the
-    next one, where it says so."""
+    """A channel did not take the message. `str()` is a sentence without secrets; `retry_at`
+    says when the next attempt makes sense, where the channel knows."""
 
-    def __init__(
-        self, message: str, *, permanent: bool = False, retry_at: datetime | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
         super().__init__(message)
-        self.permanent = permanent
         self.retry_at = retry_at

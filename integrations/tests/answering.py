@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import F
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -9,10 +10,12 @@ from cases import review
 from cases.models import Case
 from implants.models import Implant
 from integrations import tasks
-from integrations.jotform import outbox
-from integrations.models import ResultReturn
+from integrations.jotform.incoming import readings
+from integrations.jotform.outgoing import outbox
+from integrations.models import JotformSubmission, ResultReturn
 
 SUBMISSION = "6312345678901234567"
+FILM = b"\xff\xd8\xff\xe0 what a film begins with"
 TEXT = "Neodent, Helix GM, Cone Morse, 4 × 11,5 mm"
 Status = ResultReturn.Status
 
@@ -42,6 +45,12 @@ def reopen(case: Case) -> None:
     case.save()
 
 
+def take_in_edits() -> None:
+    """What the task does for every submission that is to be read."""
+    for row in JotformSubmission.objects.filter(asked__gt=F("read")):
+        readings.read(row_id=row.pk)
+
+
 def send(answer: ResultReturn) -> ResultReturn:
     tasks.send_return(answer.pk)
     answer.refresh_from_db()
@@ -49,6 +58,8 @@ def send(answer: ResultReturn) -> ResultReturn:
 
 
 def when_its_time_has_come(answer: ResultReturn) -> ResultReturn:
+    """What was asked of Jotform meanwhile is read before."""
+    take_in_edits()
     ResultReturn.objects.filter(pk=answer.pk).update(next_try_at=timezone.now())
     return send(answer)
 

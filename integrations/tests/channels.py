@@ -13,7 +13,7 @@ from django.db.models import F
 
 from cases.models import Case
 from integrations import notify, tasks
-from integrations.jotform.loopback import LoopbackServer
+from integrations.jotform.simulation.loopback import LoopbackServer
 from integrations.models import StaffNotice
 
 TOKEN = "123456:AAexample-token_of-a-bot"

@@ -1,8 +1,5 @@
 """A Jotform on a loopback port, and a case from it, for the tests about answers."""
 
-# OUT: NOTIFY overwrote this file by mistake at 18:25 and rebuilt it from the fixtures of the
-# old test_jotform_answers.py. Put your version back if it differed, and drop this comment.
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +7,10 @@ import pytest
 
 from cases.models import Case, CaseImage, Finding, Result
 from integrations.jotform import client
-from integrations.jotform.standin import API_KEY, JotformStandIn, SimulatedSubmission
-from integrations.models import ResultReturn
-from integrations.tests.answering import SUBMISSION, approve, make_implant
+from integrations.jotform.simulation.standin import API_KEY, JotformStandIn, SimulatedSubmission
+from integrations.models import JotformSubmission, ResultReturn
+from integrations.tests.answering import FILM, SUBMISSION, approve, make_implant
+from matching.radiograph import digest
 
 
 @pytest.fixture
@@ -23,20 +21,33 @@ def jotform(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[JotformS
         settings.JOTFORM_API_BASE = standin.base
         settings.JOTFORM_API_KEY = API_KEY
         settings.JOTFORM_FIELDS = {"answer": "10"}
-        standin.add(SimulatedSubmission(submission_id=SUBMISSION))
+        settings.RAIOX_FETCH_ALLOW_HOSTS = ["127.0.0.1"]
+        submission = SimulatedSubmission(SUBMISSION, upload_base=standin.base)
+        standin.add(submission, **{"radiografia.png": FILM})
         yield standin
 
 
 @pytest.fixture
-def case() -> Case:
-    """A case from Jotform that awaits review, with one candidate."""
+def case(jotform: JotformStandIn) -> Case:
+    """A case that awaits review, with one candidate, and says what Jotform shows."""
     case = Case.objects.create(
         jotform_submission_id=SUBMISSION,
         form_id="250000000000001",
         source=Case.Source.JOTFORM,
         status=Case.Status.PENDING,
+        dentist_name="Dra. Exemplo",
+        dentist_email="dentista@example.com",
+        patient_name="Paciente Fictício",
+        tooth=26,
     )
-    image = CaseImage.objects.create(case=case)
+    JotformSubmission.objects.create(
+        submission_id=SUBMISSION,
+        form_id=case.form_id,
+        case=case,
+        version=jotform.version(SUBMISSION),
+    )
+    shown = jotform.store.current(SUBMISSION).upload_urls("q7_radiografia")
+    image = CaseImage.objects.create(case=case, source_url=shown[0], sha256=digest(FILM))
     Result.objects.create(
         finding=Finding.objects.create(case_image=image),
         implant=make_implant("Neodent", "Helix GM"),

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from integrations.jotform.loopback import LoopbackServer
+from integrations.jotform.simulation.loopback import LoopbackServer
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 
 from cases import retention
 from cases.models import Case
-from integrations.jotform.standin import JotformStandIn
+from integrations.jotform.simulation.standin import JotformStandIn
 from integrations.models import JotformDelivery, ResultReturn
 from integrations.tests.answering import SUBMISSION, Status, approve, queued, reopen, send
 
@@ -47,7 +47,7 @@ def test_the_button_sends_again_and_leads_back_to_the_case(
     answer.refresh_from_db()
     assert (answer.status, answer.attempts) == (Status.QUEUED, 0)
 
-    send(answer)
+    ResultReturn.objects.update(status=Status.WITHDRAWN)
     page = client.post(url, follow=True)
     assert [message.level_tag for message in page.context["messages"]][-1] == "warning"
 

@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 from cases import intake, review
 from cases.models import Case, CaseEvent, Result
 from cases.review import Choice
-from integrations.jotform.simulator import SimulatedSubmission, webhook_fields
+from integrations.jotform.simulation.simulator import SimulatedSubmission, webhook_fields
 from integrations.models import JotformDelivery, StaffNotice
 
 FIRST = SimulatedSubmission("6200000000000000001", submitted_ms=1_790_000_000_000)

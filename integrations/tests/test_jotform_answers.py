@@ -8,8 +8,8 @@ import pytest
 
 from cases import review
 from cases.models import Case, CaseEvent, Finding, Result
-from integrations.jotform.identified import Confidence
-from integrations.jotform.standin import API_KEY, JotformStandIn
+from integrations.jotform.outgoing.identified import Confidence
+from integrations.jotform.simulation.standin import API_KEY, JotformStandIn
 from integrations.models import ResultReturn
 from integrations.tests.answering import (
     SUBMISSION,
@@ -260,8 +260,10 @@ def test_what_an_earlier_answer_said_does_not_stay_beside_the_new_one(
     assert jotform.shown(SUBMISSION, "11") == "Neodent"
     reopen(case)
     review.reject(case_id=case.pk, reason="Outra imagem.", reviewer=approver)
+    newest = ResultReturn.objects.get(revision=2)
+    assert send(newest).status == Status.WAITING, "our own edit is looked at first"
 
-    assert send(ResultReturn.objects.get(revision=2)).status == Status.SENT
+    assert when_its_time_has_come(newest).status == Status.SENT
 
     assert jotform.shown(SUBMISSION, "10") == "Outra imagem."
     assert jotform.shown(SUBMISSION, "11") == "–"

@@ -14,9 +14,9 @@ from django_q.models import OrmQ
 from cases import retention
 from cases.models import CaseEvent
 from integrations import tasks
-from integrations.jotform import outbox, returns
 from integrations.jotform.client import JotformClient, JotformError
-from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
+from integrations.jotform.outgoing import outbox, returns
+from integrations.jotform.simulation.standin import API_KEY, Fault, JotformStandIn
 from integrations.models import ResultReturn
 from integrations.tests.answering import (
     SUBMISSION,

@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from cases import retention
-from integrations.jotform import outbox, returns
 from integrations.jotform.client import NotThere
-from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
+from integrations.jotform.outgoing import outbox, returns
+from integrations.jotform.simulation.standin import API_KEY, Fault, JotformStandIn
 from integrations.models import ResultReturn, StaffNotice
 from integrations.tests.answering import (
     SUBMISSION,
@@ -108,6 +108,7 @@ def test_an_edit_that_was_applied_in_part_is_not_sent(
     jotform.misbehave(Fault.APPLIED_IN_PART, method="POST")
 
     assert send(answer).status == Status.WAITING
+    assert when_its_time_has_come(answer).attempts == 1, "our own edit is looked at first"
     assert when_its_time_has_come(answer).status == Status.SENT
     assert jotform.shown(SUBMISSION, "11") == "Helix GM"
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from integrations.jotform import limits
 from integrations.jotform.client import JotformClient, JotformError, KeyRefused, NotThere
-from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
+from integrations.jotform.simulation.standin import API_KEY, Fault, JotformStandIn
 from integrations.tests.answering import SUBMISSION
 
 UNKNOWN = "6300000000000000404"

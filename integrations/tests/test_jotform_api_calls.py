@@ -9,7 +9,7 @@ import pytest
 
 from integrations.jotform import client
 from integrations.jotform.client import JotformClient, JotformError
-from integrations.jotform.standin import API_KEY, JotformStandIn, SimulatedSubmission
+from integrations.jotform.simulation.standin import API_KEY, JotformStandIn, SimulatedSubmission
 from integrations.tests.answering import SUBMISSION
 
 FORM = SimulatedSubmission.form_id

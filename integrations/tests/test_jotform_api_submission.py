@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from integrations.jotform.client import JotformClient
-from integrations.jotform.form import Submission
-from integrations.jotform.payload import parse, parse_api
-from integrations.jotform.shapes import SECOND_UPLOAD, SHAPES, SIGNATURE
-from integrations.jotform.simulator import (
+from integrations.jotform.incoming.form import Submission
+from integrations.jotform.incoming.payload import parse, parse_api
+from integrations.jotform.simulation.shapes import SECOND_UPLOAD, SHAPES, SIGNATURE
+from integrations.jotform.simulation.simulator import (
     UPLOAD_QUESTION,
     SimulatedSubmission,
     php_json,
     webhook_fields,
 )
-from integrations.jotform.standin import API_KEY, JotformStandIn
+from integrations.jotform.simulation.standin import API_KEY, JotformStandIn
 
 FORM = SimulatedSubmission.form_id
 SUBMISSION = "6312345678901234567"

@@ -8,8 +8,8 @@ import pytest
 from django.test import RequestFactory
 from django.urls import resolve
 
-from integrations.jotform import authentication
-from integrations.jotform.authentication import NotAuthentic, authenticate
+from integrations.jotform.incoming import authentication
+from integrations.jotform.incoming.authentication import NotAuthentic, authenticate
 
 TOKEN = "s3cr3t-Tökén+ %"
 SECRET = "k3y-ç"

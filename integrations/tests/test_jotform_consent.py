@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from integrations.jotform.form import Submission
-from integrations.jotform.payload import parse
-from integrations.jotform.shapes import SIGNATURE
-from integrations.jotform.simulator import SimulatedSubmission, webhook_fields
+from integrations.jotform.incoming.form import Submission
+from integrations.jotform.incoming.payload import parse
+from integrations.jotform.simulation.shapes import SIGNATURE
+from integrations.jotform.simulation.simulator import SimulatedSubmission, webhook_fields
 
 FORM = SimulatedSubmission.form_id
 SUBMISSION = "6312345678901234567"

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from cases import review
 from cases.models import Case
-from integrations.jotform import outbox
-from integrations.jotform.loopback import LoopbackServer
-from integrations.jotform.standin import JotformStandIn
+from integrations.jotform.outgoing import outbox
+from integrations.jotform.simulation.loopback import LoopbackServer
+from integrations.jotform.simulation.standin import JotformStandIn
 from integrations.models import ResultReturn
 from integrations.tests.answering import (
     SUBMISSION,

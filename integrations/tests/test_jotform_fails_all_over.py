@@ -11,10 +11,10 @@ from django.utils import timezone
 from cases import review
 from cases.models import Case, CaseEvent
 from integrations import tasks
-from integrations.jotform import outbox
-from integrations.jotform.standin import Fault, JotformStandIn, SimulatedSubmission
-from integrations.models import ResultReturn
-from integrations.tests.answering import Status
+from integrations.jotform.outgoing import outbox
+from integrations.jotform.simulation.standin import Fault, JotformStandIn, SimulatedSubmission
+from integrations.models import JotformSubmission, ResultReturn
+from integrations.tests.answering import Status, take_in_edits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,12 +38,18 @@ WAYS: list[tuple[Fault, dict[str, Any]]] = [
 ROUNDS = 60
 
 
-def make_case(number: int) -> Case:
-    return Case.objects.create(
-        jotform_submission_id=f"63{number:017d}",
+def make_case(number: int, jotform: JotformStandIn) -> Case:
+    submission_id = f"63{number:017d}"
+    case = Case.objects.create(
+        jotform_submission_id=submission_id,
         source=Case.Source.JOTFORM,
         status=Case.Status.PENDING,
     )
+    jotform.add(SimulatedSubmission(submission_id, answers={}, uploads={}))
+    JotformSubmission.objects.create(
+        submission_id=submission_id, case=case, version=jotform.version(submission_id)
+    )
+    return case
 
 
 def send_in_threads(ids: list[int]) -> None:
@@ -71,10 +77,9 @@ def test_no_answer_is_lost_none_is_sent_twice_and_no_task_is_stuck(
     jotform: JotformStandIn, approver: Any, settings: Any
 ) -> None:
     settings.JOTFORM_FIELDS = {"answer": "10", "answer_status": "12"}
-    cases = [make_case(number) for number in range(len(WAYS))]
+    cases = [make_case(number, jotform) for number in range(len(WAYS))]
     for case, (fault, details) in zip(cases, WAYS, strict=True):
         submission_id = str(case.jotform_submission_id)
-        jotform.add(SimulatedSubmission(submission_id))
         # Twice: at the first call, and later in the exchange.
         for after in (0, 2) if "method" not in details else (0,):
             path = f"/submission/{submission_id}"
@@ -85,6 +90,7 @@ def test_no_answer_is_lost_none_is_sent_twice_and_no_task_is_stuck(
     rounds = 0
     while ResultReturn.objects.exclude(status=Status.SENT).exists() and rounds < ROUNDS:
         rounds += 1
+        take_in_edits()
         ResultReturn.objects.unsent().update(next_try_at=timezone.now())
         outbox.send_due()
         send_in_threads(list(ResultReturn.objects.unsent().values_list("pk", flat=True)))

@@ -10,7 +10,7 @@ import pytest
 
 from cases.films import ImageUnavailable
 from integrations.jotform import files
-from integrations.jotform.standin import (
+from integrations.jotform.simulation.standin import (
     API_KEY,
     JotformStandIn,
     Late,
@@ -74,12 +74,12 @@ def test_an_uploaded_file_is_asked_for_with_the_key_in_the_header(
         ),
         pytest.param(
             {"need_login": True, "key_in_header_works": False, "login_by_redirect": True},
-            [IN_HEADER, IN_HEADER, IN_ADDRESS],
+            [IN_HEADER, NO_KEY, IN_ADDRESS],
             id="anonymous GET redirects to login",
         ),
         pytest.param(
             {"need_login": True, "signed_redirect": True},
-            [IN_HEADER, IN_HEADER],
+            [IN_HEADER, NO_KEY],
             id="with apiKey -> 302 to a short-lived signed URL on the same host",
         ),
         pytest.param(

@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from integrations.jotform.incoming.payload import parse_api
 from integrations.jotform.mapping import Proposal, propose, read_questions
-from integrations.jotform.payload import parse_api
-from integrations.jotform.standin import API_KEY, Fault, JotformStandIn, SimulatedSubmission
+from integrations.jotform.simulation.standin import (
+    API_KEY,
+    Fault,
+    JotformStandIn,
+    SimulatedSubmission,
+)
 
 FORM = SimulatedSubmission.form_id
 

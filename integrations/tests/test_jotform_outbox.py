@@ -13,8 +13,9 @@ from django_q.models import OrmQ
 from cases import review
 from cases.models import Case, CaseEvent
 from integrations import tasks
-from integrations.jotform import outbox
-from integrations.jotform.standin import API_KEY, Fault, JotformStandIn
+from integrations.jotform.incoming import readings
+from integrations.jotform.outgoing import outbox
+from integrations.jotform.simulation.standin import API_KEY, Fault, JotformStandIn
 from integrations.models import ResultReturn
 from integrations.tests.answering import (
     SUBMISSION,
@@ -23,6 +24,8 @@ from integrations.tests.answering import (
     queued,
     reopen,
     send,
+    take_in_edits,
+    when_its_time_has_come,
 )
 from matching.locks import work_lock
 
@@ -176,17 +179,33 @@ def test_send_again_forgives_the_attempts_and_queues(
     assert answer.case.events.filter(what=What.ANSWER_QUEUED).latest("pk").actor == approver
 
 
-def test_send_again_is_refused_once_sent(
+def test_an_answer_that_was_sent_is_written_again_only_if_it_is_not_shown_any_more(
     jotform: JotformStandIn, answer: ResultReturn, approver: Any
 ) -> None:
     send(answer)
-    OrmQ.objects.all().delete()
-
-    with pytest.raises(outbox.AlreadySent):
-        outbox.send_again(return_id=answer.pk, by=approver)
-
-    assert queued() == []
+    outbox.send_again(return_id=answer.pk, by=approver)
     assert send(answer).status == Status.SENT
+    assert len(jotform.edits()) == 1
+
+    jotform.edit(SUBMISSION, answers={"10": ""})
+    outbox.send_again(return_id=answer.pk, by=approver)
+    send(answer)
+    assert when_its_time_has_come(answer).status == Status.SENT
+    assert len(jotform.edits()) == 2
+
+
+def test_a_tooth_corrected_after_the_decision_is_corrected_in_the_answer(
+    jotform: JotformStandIn, answer: ResultReturn, case: Case
+) -> None:
+    send(answer)
+    assert "26" in jotform.shown(SUBMISSION, "10")
+    jotform.edit(SUBMISSION, answers={"6": "37"})
+    readings.ask(submission_id=SUBMISSION)
+    take_in_edits()
+    assert queued().count(answer.pk) >= 1
+    assert send(answer).status == Status.SENT
+    assert "37" in jotform.shown(SUBMISSION, "10")
+    assert "26" not in jotform.shown(SUBMISSION, "10")
 
 
 def test_a_case_decided_anew_sends_its_new_answer_and_never_the_old_one(
@@ -212,7 +231,9 @@ def test_an_answer_that_was_out_already_is_replaced_by_the_new_one(
     reopen(case)
     review.reject(case_id=case.pk, reason="Outra imagem.", reviewer=approver)
 
-    assert send(ResultReturn.objects.get(revision=2)).status == Status.SENT
+    newest = ResultReturn.objects.get(revision=2)
+    send(newest)
+    assert when_its_time_has_come(newest).status == Status.SENT
 
     assert jotform.shown(SUBMISSION, "10") == "Outra imagem."
     assert [one.status for one in ResultReturn.objects.order_by("revision")] == ["sent", "sent"]

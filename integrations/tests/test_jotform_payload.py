@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from integrations.jotform import payload
-from integrations.jotform.payload import parse, parse_json, parse_tooth, redact
-from integrations.jotform.simulator import (
+from integrations.jotform.incoming import payload
+from integrations.jotform.incoming.payload import parse, parse_json, parse_tooth, redact
+from integrations.jotform.simulation.simulator import (
     SimulatedSubmission,
     encode_multipart,
     php_json,

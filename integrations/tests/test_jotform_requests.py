@@ -12,10 +12,10 @@ import pytest
 from django.test import Client, RequestFactory
 
 from cases.models import Case
-from integrations.jotform.form import Submission
-from integrations.jotform.payload import parse, redact
-from integrations.jotform.shapes import SHAPES, SIGNATURE
-from integrations.jotform.simulator import (
+from integrations.jotform.incoming.form import Submission
+from integrations.jotform.incoming.payload import parse, redact
+from integrations.jotform.simulation.shapes import SHAPES, SIGNATURE
+from integrations.jotform.simulation.simulator import (
     ENCODINGS,
     FIELDS,
     OLD_FIELDS,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from integrations.jotform.standin import (
+from integrations.jotform.simulation.standin import (
     API_KEY,
     JotformStandIn,
     SimulatedSubmission,

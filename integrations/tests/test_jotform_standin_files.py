@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from integrations.jotform.standin import (
+from integrations.jotform.simulation.standin import (
     API_KEY,
     LOGIN_PAGE,
     Fault,

@@ -11,10 +11,10 @@ from django.utils.timezone import now
 
 from cases import intake, retention
 from cases.models import Case
-from integrations.jotform import readings, sync
 from integrations.jotform.client import JotformError
-from integrations.jotform.simulator import SimulatedSubmission
-from integrations.jotform.standin import Fault, JotformStandIn
+from integrations.jotform.incoming import readings, sync
+from integrations.jotform.simulation.simulator import SimulatedSubmission
+from integrations.jotform.simulation.standin import Fault, JotformStandIn
 from integrations.models import JotformPoll, JotformSubmission
 
 FORM = SimulatedSubmission("1").form_id

@@ -15,7 +15,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from integrations import notify, tasks
-from integrations.jotform.loopback import LoopbackServer
+from integrations.jotform.simulation.loopback import LoopbackServer
 from integrations.models import StaffNotice
 from integrations.notices import telegram as transport
 from integrations.tests.channels import (
@@ -125,19 +125,37 @@ def test_a_senseless_wait_is_not_kept_for_ever(telegram, retry_after):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_refusal_for_good_is_kept_and_holds_nothing_up(telegram, status):
+def test_a_refusal_is_tried_again_after_a_long_pause(telegram, status):
     telegram.refuse(status)
     new_case()
     run()
-    refused = row()
-    assert str(status) in refused.last_error
-    run(later=timedelta(days=1))
+    assert str(status) in row().last_error
+    assert 1700 < seconds_until(row().next_try_at) <= 1800
+    new_case()
+    run(later=timedelta(minutes=20))
     assert telegram.calls == 1
+    run(later=timedelta(minutes=11))
+    assert "2" in telegram.messages[0]["text"].split()
+    assert not StaffNotice.objects.filter(sent_at=None).exists()
+
+
+def test_a_token_that_is_replaced_after_two_days_delivers_what_waited(telegram, settings):
+    settings.RAIOX_TELEGRAM_TOKEN = f"{TOKEN}-revoked"
+    case = new_case()
+    for _ in range(95):
+        run(later=transport.REFUSED_PAUSE)
+    assert telegram.calls == 95
+    assert telegram.calls * transport.REFUSED_PAUSE > timedelta(hours=47)
+    settings.RAIOX_TELEGRAM_TOKEN = TOKEN
+    run(later=transport.REFUSED_PAUSE)
+    assert telegram.messages[0]["text"].endswith(f"/admin/cases/case/{case.pk}/review/")
+
+
+def test_a_text_that_is_too_long_is_cut_and_not_refused(telegram, settings):
+    settings.RAIOX_PUBLIC_URL = "https://" + "x" * 5000
     new_case()
     run()
-    assert "1" in telegram.messages[0]["text"].split()
-    refused.refresh_from_db()
-    assert refused.sent_at is None
+    assert len(telegram.messages[0]["text"]) == 4096
 
 
 @pytest.mark.parametrize(

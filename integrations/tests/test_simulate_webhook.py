@@ -17,8 +17,8 @@ import requests
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 
-from integrations.jotform.payload import Submission, parse
-from integrations.jotform.shapes import SHAPES
+from integrations.jotform.incoming.payload import Submission, parse
+from integrations.jotform.simulation.shapes import SHAPES
 
 FILM = b"\x89PNG\r\n\x1a\n not a real film"
 
@@ -210,7 +210,7 @@ def test_an_image_that_cannot_be_had_is_reported(
 def test_an_image_given_by_its_address_is_served_again(
     api: str, instance: Instance, film: Path
 ) -> None:
-    from integrations.jotform.loopback import FileServer
+    from integrations.jotform.simulation.loopback import FileServer
 
     with FileServer() as files:
         files.offer("/x/film%20a.png", FILM)

@@ -14,11 +14,11 @@ from django_q.models import OrmQ
 from cases import intake, retention, review
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.review import Choice
-from integrations.jotform import readings
 from integrations.jotform.client import NotThere
 from integrations.jotform.files import fetch_film
-from integrations.jotform.simulator import SimulatedSubmission, webhook_fields
-from integrations.jotform.standin import Fault, JotformStandIn
+from integrations.jotform.incoming import readings
+from integrations.jotform.simulation.simulator import SimulatedSubmission, webhook_fields
+from integrations.jotform.simulation.standin import Fault, JotformStandIn
 from integrations.models import JotformDelivery, JotformSubmission, ResultReturn
 from matching.locks import work_lock
 from matching.radiograph import digest
@@ -308,7 +308,7 @@ def test_an_edit_takes_a_decision_back_for_an_unread_film_only_if_that_can_be_re
 def test_our_own_answer_does_not_come_back_as_an_edit(
     catalogue: list[Any], jotform: JotformStandIn, submission: SimulatedSubmission, approver: Any
 ) -> None:
-    from integrations.jotform import returns
+    from integrations.jotform.outgoing import returns
 
     deliver(submission)
     case = approve(process(read()), approver)
@@ -332,7 +332,7 @@ def test_a_decided_case_whose_film_is_replaced_gets_a_new_answer(
     film: Callable[..., bytes],
     approver: Any,
 ) -> None:
-    from integrations.jotform import returns
+    from integrations.jotform.outgoing import returns
 
     deliver(submission)
     approve(process(read()), approver)

@@ -20,7 +20,7 @@ from django_q.models import OrmQ, Task
 
 from cases.models import Case, CaseEvent, CaseImage, Finding, Result
 from implants.models import Implant
-from integrations.jotform.standin import JotformStandIn, Recorded
+from integrations.jotform.simulation.standin import JotformStandIn, Recorded
 from integrations.models import JotformDelivery, JotformSubmission, ResultReturn
 from raiox_site import running
 from raiox_site.trial import plan, rest, verdict

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from cases.models import Case
-from integrations.jotform.shapes import SHAPES
-from integrations.jotform.simulator import SimulatedSubmission
+from integrations.jotform.simulation.shapes import SHAPES
+from integrations.jotform.simulation.simulator import SimulatedSubmission
 from integrations.models import JotformDelivery
 from raiox_site import running
 from raiox_site.running import wait_for

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from cases.models import Case, CaseEvent, Finding
-from integrations.jotform.standin import (
+from integrations.jotform.simulation.standin import (
     JotformStandIn,
     SimulatedSubmission,
     post_webhook,

@@ -8,9 +8,13 @@ from random import Random
 from typing import Any
 from urllib.parse import unquote
 
-from integrations.jotform.simulator import ANSWERS
-from integrations.jotform.standin import JotformStandIn, SimulatedSubmission, webhook_fields
-from integrations.jotform.standin.store import Store
+from integrations.jotform.simulation.simulator import ANSWERS
+from integrations.jotform.simulation.standin import (
+    JotformStandIn,
+    SimulatedSubmission,
+    webhook_fields,
+)
+from integrations.jotform.simulation.standin.store import Store
 from matching.radiograph import digest
 from raiox_site.trial import films
 from raiox_site.trial.plan import Delivery, Edit, Kind, Plan

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cases.models import Case
-from integrations.jotform.standin import JotformStandIn
+from integrations.jotform.simulation.standin import JotformStandIn
 from raiox_site import running
 from raiox_site.processes import wait_until
 from raiox_site.trial import plan, rest, scratch, services, stock, summary, verdict

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from integrations.jotform.standin import post_webhook
+from integrations.jotform.simulation.standin import post_webhook
 from raiox_site.trial.desk import Desk
 from raiox_site.trial.plan import Delivery, Edit, Plan
 

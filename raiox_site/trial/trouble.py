@@ -5,7 +5,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from integrations.jotform.standin import Fault, Late
+from integrations.jotform.simulation.standin import Fault, Late
 from raiox_site.trial.desk import Desk
 
 PAUSE_SECONDS = 0.8

@@ -19,6 +19,7 @@ function texts() {
 // The form of a failed case has no field for the note: what was typed before is kept.
 function save() {
   const draft = JSON.parse(sessionStorage.getItem(key)) ?? {};
+  draft.revision = form.elements.revision.value;
   draft.ticked = boxes().filter((box) => box.checked).map((box) => box.value);
   for (const text of texts()) draft[text.name] = text.value;
   sessionStorage.setItem(key, JSON.stringify(draft));
@@ -39,18 +40,32 @@ async function fetchMissing(values) {
   }
 }
 
+async function tick(values) {
+  const wanted = new Set(values);
+  for (const box of boxes()) {
+    box.checked = wanted.has(box.value);
+    wanted.delete(box.value);
+  }
+  if (form.querySelector("[data-search]")) await fetchMissing([...wanted]);
+}
+
+// Where the decision is made: a reload keeps the page where it was scrolled to.
+function tellChanged() {
+  const place = form.querySelector(".decision-bar") ?? form;
+  place.prepend(document.getElementById("case-changed").content.cloneNode(true));
+}
+
+// Implants that were ticked before the sender changed the case were ticked for another film, or
+// for another tooth.
 async function restore() {
   const draft = JSON.parse(sessionStorage.getItem(key));
   if (!draft) return;
-  const ticked = new Set(draft.ticked);
-  for (const box of boxes()) {
-    box.checked = ticked.has(box.value);
-    ticked.delete(box.value);
-  }
+  const isOutdated = draft.revision !== form.elements.revision.value;
   for (const text of texts()) text.value = draft[text.name] ?? text.value;
   if (draft.reason) form.querySelector("details").open = true;
-  if (form.querySelector("[data-search]")) await fetchMissing([...ticked]);
+  await tick(isOutdated ? [] : draft.ticked);
   form.dispatchEvent(new Event("change"));
+  if (isOutdated) tellChanged();
 }
 
 for (const done of document.querySelectorAll("[data-decided]")) {

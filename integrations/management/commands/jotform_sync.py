@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from integrations.jotform import readings, sync
 from integrations.jotform.client import JotformError
+from integrations.jotform.incoming import readings, sync
 
 
 class Command(BaseCommand):

@@ -13,14 +13,14 @@ import requests
 from django.core.management.base import BaseCommand, CommandError
 from urllib3.exceptions import HTTPError
 
-from integrations.jotform import traffic
-from integrations.jotform.loopback import FileServer
-from integrations.jotform.shapes import SHAPES, Shape
-from integrations.jotform.simulator import (
+from integrations.jotform.simulation import traffic
+from integrations.jotform.simulation.loopback import FileServer
+from integrations.jotform.simulation.shapes import SHAPES, Shape
+from integrations.jotform.simulation.simulator import (
     ENCODINGS,
     SimulatedSubmission,
 )
-from integrations.jotform.traffic import EDITABLE, Delivery, Door, Film, SimulatedForm
+from integrations.jotform.simulation.traffic import EDITABLE, Delivery, Door, Film, SimulatedForm
 
 ALL_SHAPES = "all"
 MAX_IMAGE_BYTES = 20 * 1024 * 1024

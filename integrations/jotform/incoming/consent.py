@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from integrations.jotform.cleaning import clean_text
+from integrations.jotform.incoming.cleaning import clean_text
 
 _REFUSED = re.compile(
     # A Portuguese sentence may begin with "no" (in the) or "sem" (without).

@@ -13,8 +13,8 @@ from urllib3.exceptions import HTTPError
 from cases.models import Case
 from integrations.deadline import total_deadline
 from integrations.jotform.client import JotformError
-from integrations.jotform.identified import Identified, identified
 from integrations.jotform.limits import named_time
+from integrations.jotform.outgoing.identified import Identified, identified
 from integrations.models import ResultReturn
 
 TIMEOUT = (3.0, 10.0)

@@ -10,10 +10,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from integrations.jotform.addresses import is_web_address
-from integrations.jotform.api_submission import parse_api
-from integrations.jotform.cleaning import clean_text, redact
-from integrations.jotform.form import (
+from integrations.jotform.incoming.addresses import is_web_address
+from integrations.jotform.incoming.api_submission import parse_api
+from integrations.jotform.incoming.cleaning import clean_text, redact
+from integrations.jotform.incoming.form import (
     FILE_NAME,
     Form,
     Question,

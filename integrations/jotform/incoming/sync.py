@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case
-from integrations.jotform import readings
-from integrations.jotform.api_submission import parse_api
 from integrations.jotform.client import JotformClient, JotformError
-from integrations.jotform.form import Submission
+from integrations.jotform.incoming import readings
+from integrations.jotform.incoming.api_submission import parse_api
+from integrations.jotform.incoming.form import Submission
 from integrations.models import JotformPoll, JotformSubmission
 from matching.locks import work_lock
 
@@ -93,7 +93,10 @@ def _poll(poll: JotformPoll, since: datetime | None) -> Report:
     except JotformError as error:
         JotformPoll.objects.filter(pk=poll.pk).update(last_error=str(error)[:255])
         raise
-    JotformPoll.objects.filter(pk=poll.pk).update(polled_until=started, last_error="")
+    # A look that began later than the last one ended leaves a gap for the next.
+    is_whole = poll.polled_until is None or begin <= poll.polled_until
+    until = {"polled_until": started} if is_whole else {}
+    JotformPoll.objects.filter(pk=poll.pk).update(last_error="", **until)
     return report
 
 
@@ -123,9 +126,9 @@ def _check(client: JotformClient, end: float) -> None:
 
 def _ask_if_news(content: dict[str, Any]) -> bool:
     submission = parse_api(content, field_map=settings.JOTFORM_FIELDS)
-    if not submission.submission_id or not _is_wanted(content, submission):
-        return False
     row = JotformSubmission.objects.filter(submission_id=submission.submission_id).first()
+    if not submission.submission_id or not _is_wanted(content, submission, row):
+        return False
     if row and (row.next_try_at or row.version == readings.version_of(content)):
         return False
     case = Case.objects.filter(jotform_submission_id=submission.submission_id).first()
@@ -135,7 +138,9 @@ def _ask_if_news(content: dict[str, Any]) -> bool:
     return True
 
 
-def _is_wanted(content: dict[str, Any], submission: Submission) -> bool:
+def _is_wanted(
+    content: dict[str, Any], submission: Submission, row: JotformSubmission | None
+) -> bool:
     if str(content.get("status", "")).upper() == "DELETED":
         return False
-    return bool(settings.JOTFORM_FORM_IDS or submission.file_urls)
+    return bool(settings.JOTFORM_FORM_IDS or submission.file_urls or row)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrations.jotform.simulator import SimulatedSubmission
+from integrations.jotform.simulation.simulator import SimulatedSubmission
 
 QUESTIONS = {
     "3": ("nomeDoDentista", "control_fullname"),

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import requests
 from urllib3.util import SKIP_HEADER
 
-from integrations.jotform.authentication import SIGNATURE_HEADER
+from integrations.jotform.incoming.authentication import SIGNATURE_HEADER
 
 Answer = str | list[str] | dict[str, str]
 

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 
 from cases.films import IncomingImage
 from cases.models import Case
-from integrations.jotform import inbox, payload
-from integrations.jotform.authentication import authenticate
-from integrations.jotform.form import Submission
-from integrations.jotform.submissions import MAX_FILMS
+from integrations.jotform.incoming import inbox, payload
+from integrations.jotform.incoming.authentication import authenticate
+from integrations.jotform.incoming.form import Submission
+from integrations.jotform.incoming.submissions import MAX_FILMS
 from integrations.models import JotformDelivery
 from integrations.schemas import ACCEPTED, ERRORS, JOTFORM_REQUEST
 from integrations.throttles import WebhookThrottle

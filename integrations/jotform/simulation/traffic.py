@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import requests
 
-from integrations.jotform.loopback import FileServer
-from integrations.jotform.shapes import DOCUMENT, Shape
-from integrations.jotform.simulator import (
+from integrations.jotform.simulation.loopback import FileServer
+from integrations.jotform.simulation.shapes import DOCUMENT, Shape
+from integrations.jotform.simulation.simulator import (
     UPLOAD_QUESTION,
     SimulatedSubmission,
     new_submission_id,

@@ -3,15 +3,15 @@
 import logging
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case, CaseEvent
 from integrations import notify
-from integrations.jotform import copies, outbox, writing
-from integrations.jotform.client import KEY_CHECK, JotformError, KeyRefused
+from integrations.jotform.client import JotformError, KeyRefused
+from integrations.jotform.outgoing import copies, outbox, writing
+from integrations.jotform.patience import next_try
 from integrations.models import ResultReturn, StaffNotice, backoff
 from matching.locks import work_lock
 
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # With the pauses of `backoff` between them: about half a day.
 MAX_ATTEMPTS = 12
+# When staff is told that an answer still waits.
+LATE = timedelta(hours=24)
 Status, Channel = ResultReturn.Status, ResultReturn.Channel
 DELIVER = {Channel.JOTFORM: writing.deliver, Channel.COPY: copies.deliver}
 
@@ -77,6 +79,8 @@ def _attempt(row: ResultReturn) -> None:
     row.attempts += 1
     try:
         DELIVER[Channel(row.channel)](row)
+    except writing.OutOfDate:
+        _change(row, status=Status.WITHDRAWN)
     except JotformError as error:
         log.warning("answer %s was not delivered: %s", row.pk, error)
         _put_off(row, error)
@@ -86,7 +90,7 @@ def _attempt(row: ResultReturn) -> None:
 
 def _mark_sent(row: ResultReturn) -> None:
     """Also one that was withdrawn in that very moment: it is out."""
-    with transaction.atomic():
+    with outbox.case_locked(row):
         changed = (
             ResultReturn.objects.filter(pk=row.pk)
             .exclude(status=Status.SENT)
@@ -97,43 +101,37 @@ def _mark_sent(row: ResultReturn) -> None:
 
 
 def _put_off(row: ResultReturn, error: JotformError) -> None:
-    ordinary = timezone.now() + backoff(row.attempts)
-    if isinstance(error, KeyRefused):
-        _wait_for_key(row, error)
-    elif error.retry_at and error.retry_at > ordinary and not error.permanent:
-        _change(
-            row,
-            status=Status.WAITING,
-            last_error=str(error)[:255],
-            next_try_at=error.retry_at,
-            # To wait as long as one is told to is no failure.
-            attempts=row.attempts - 1,
-        )
-    elif error.is_final(row.attempts) or row.attempts >= MAX_ATTEMPTS:
+    next_try_at, attempts = next_try(error, attempts=row.attempts)
+    if error.is_final(row.attempts) or attempts >= MAX_ATTEMPTS:
         _give_up(row, str(error))
-    else:
-        _change(row, status=Status.WAITING, last_error=str(error)[:255], next_try_at=ordinary)
-
-
-def _wait_for_key(row: ResultReturn, error: KeyRefused) -> None:
-    """No attempt is used up by a key that an operator has to replace."""
-    with transaction.atomic():
+        return
+    with outbox.case_locked(row):
         _change(
             row,
             status=Status.WAITING,
             last_error=str(error)[:255],
-            next_try_at=timezone.now() + KEY_CHECK,
-            attempts=row.attempts - 1,
+            next_try_at=next_try_at,
+            attempts=attempts,
         )
-        notify.alert(kind=StaffNotice.Kind.JOTFORM_REFUSES, case=row.case)
+        if isinstance(error, KeyRefused):
+            notify.alert(kind=StaffNotice.Kind.JOTFORM_REFUSES, case=row.case)
+        elif _is_late(row):
+            notify.alert(kind=StaffNotice.Kind.ANSWER_LATE, case=row.case)
+
+
+def _is_late(row: ResultReturn) -> bool:
+    told = StaffNotice.objects.filter(kind=StaffNotice.Kind.ANSWER_LATE, case=row.case)
+    is_old = row.created_at < timezone.now() - LATE and row.channel == Channel.JOTFORM
+    return is_old and not told.exists()
 
 
 def _give_up(row: ResultReturn, reason: str) -> None:
-    with transaction.atomic():
+    """Staff is told of answers to dentists, not of copies."""
+    with outbox.case_locked(row):
         if not _change(row, status=Status.GIVEN_UP, last_error=reason[:255]):
             return
         outbox.record(row, CaseEvent.What.ANSWER_FAILED)
-        if row.case.status != Case.Status.ARCHIVED:
+        if row.case.status != Case.Status.ARCHIVED and row.channel == Channel.JOTFORM:
             notify.alert(kind=StaffNotice.Kind.ANSWER_GIVEN_UP, case=row.case)
 
 

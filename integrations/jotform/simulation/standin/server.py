@@ -9,12 +9,16 @@ from urllib.parse import unquote
 
 import requests
 
-from integrations.jotform.loopback import LoopbackServer
-from integrations.jotform.simulator import SimulatedSubmission, post_webhook, webhook_fields
-from integrations.jotform.standin.faults import Fault, Late, Misbehaviour, Recorded
-from integrations.jotform.standin.files import FileHost
-from integrations.jotform.standin.handler import StandInHandler
-from integrations.jotform.standin.store import Clock, Store
+from integrations.jotform.simulation.loopback import LoopbackServer
+from integrations.jotform.simulation.simulator import (
+    SimulatedSubmission,
+    post_webhook,
+    webhook_fields,
+)
+from integrations.jotform.simulation.standin.faults import Fault, Late, Misbehaviour, Recorded
+from integrations.jotform.simulation.standin.files import FileHost
+from integrations.jotform.simulation.standin.handler import StandInHandler
+from integrations.jotform.simulation.standin.store import Clock, Store
 
 API_KEY = "0123456789abcdef0123456789abcdef"
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from integrations.jotform.addresses import is_upload, is_web_address, tidy_url
-from integrations.jotform.cleaning import clean_text, each_text, unescaped
-from integrations.jotform.consent import consented
+from integrations.jotform.incoming.addresses import is_upload, is_web_address, tidy_url
+from integrations.jotform.incoming.cleaning import clean_text, each_text, unescaped
+from integrations.jotform.incoming.consent import consented
+from integrations.jotform.roles import ANSWER_ROLES
 
 # Words of a field's unique name, tried in this order where JOTFORM_FIELDS names no field.
 GUESSES: dict[str, tuple[str, ...]] = {
@@ -138,8 +139,14 @@ class Form:
         for pattern in GUESSES[role]:
             for one in self.questions:
                 name = words(one.name)
-                if re.search(pattern, name) and not (refused and re.search(refused, name)):
+                is_refused = self._is_ours(one) or (refused and re.search(refused, name))
+                if re.search(pattern, name) and not is_refused:
                     yield one
+
+    def _is_ours(self, question: Question) -> bool:
+        """Whether our answer is written there: it says nothing of who sent the form."""
+        ours = (str(self.field_map.get(role, "")).strip() for role in ANSWER_ROLES)
+        return any(question.is_meant(reference) for reference in ours if reference)
 
     def _file_urls(self) -> tuple[str, ...]:
         urls = (tidy_url(url) for one in self._film_questions() for url in texts(one.answer))

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from integrations.jotform.standin.faults import LOGIN_PAGE, Late, Recorded
+from integrations.jotform.simulation.standin.faults import LOGIN_PAGE, Late, Recorded
 
 HTML = "text/html; charset=utf-8"
 BYTES = "application/octet-stream"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from integrations.jotform.simulator import UPLOAD_QUESTION, Answer, SimulatedSubmission
+from integrations.jotform.simulation.simulator import UPLOAD_QUESTION, Answer, SimulatedSubmission
 
 SECOND_UPLOAD = "q8_radiografiaAnterior"
 DOCUMENT = "q9_documento"

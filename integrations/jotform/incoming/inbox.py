@@ -10,8 +10,8 @@ from django.conf import settings
 
 from cases.films import IncomingImage
 from cases.models import Case
-from integrations.jotform import readings, submissions
-from integrations.jotform.form import Submission
+from integrations.jotform.incoming import readings, submissions
+from integrations.jotform.incoming.form import Submission
 
 
 def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -> Case:

@@ -10,8 +10,8 @@ from cases.changes import Change
 from cases.films import IncomingImage
 from cases.models import Case
 from integrations import notify
-from integrations.jotform import outbox
-from integrations.jotform.form import Submission
+from integrations.jotform.incoming.form import Submission
+from integrations.jotform.outgoing import outbox
 from integrations.models import JotformSubmission, StaffNotice
 
 # As many files as Django takes in one form.
@@ -78,6 +78,8 @@ def revise(
         notify.alert(kind=StaffNotice.Kind.CHANGED_AFTER_DECISION, case=case)
         if change.has_films:
             outbox.withdraw(case=case)
+        elif "tooth" in change.fields:
+            outbox.correct(case=case)
     return change
 
 

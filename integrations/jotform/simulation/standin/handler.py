@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from integrations.jotform.standin.faults import LOGIN_PAGE, Fault, Misbehaviour, Recorded
-from integrations.jotform.standin.store import parsed_filter
+from integrations.jotform.simulation.standin.faults import LOGIN_PAGE, Fault, Misbehaviour, Recorded
+from integrations.jotform.simulation.standin.store import parsed_filter
 
 if TYPE_CHECKING:
-    from integrations.jotform.standin.server import JotformStandIn
+    from integrations.jotform.simulation.standin.server import JotformStandIn
 
 PREFIX = re.compile(r"(/API)?(/v1)?(?=/)")
 FILE_PATHS = ("/uploads/", "/_fs/")

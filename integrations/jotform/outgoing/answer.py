@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from cases.models import Case
 from integrations.jotform.client import JotformError
-from integrations.jotform.identified import Identified, identified
+from integrations.jotform.outgoing.identified import Identified, identified
 
 # In place of what an earlier answer said in a field that this one leaves empty.
 NOTHING = "–"
@@ -22,19 +23,32 @@ def fields(case: Case, submission: Mapping[str, Any]) -> dict[str, str]:
     """Text by question number, for every role that JOTFORM_FIELDS maps and that has a text, or
     that the submission shows one for.
 
-    Raises JotformError when the form has no field of a name that is mapped.
+    Raises JotformError when the form has no field of a name that is mapped, when two texts
+    would go into one field, or when there is nothing to say.
     """
     questions = _questions(submission)
-    mapped = {
-        _question_number(str(settings.JOTFORM_FIELDS[role]).strip(), submission): text
-        for role, text in _texts(case).items()
-        if settings.JOTFORM_FIELDS.get(role)
-    }
+    mapped = _mapped(_texts(case), submission)
     return {
         number: text or NOTHING
         for number, text in mapped.items()
         if text or _shown(questions.get(number))
     }
+
+
+def _mapped(texts: Mapping[str, str], submission: Mapping[str, Any]) -> dict[str, str]:
+    if not texts["answer"]:
+        raise JotformError(_("The answer has no text."), permanent=False)
+    mapped: dict[str, str] = {}
+    for role, text in texts.items():
+        if reference := settings.JOTFORM_FIELDS.get(role, "").strip():
+            number = _question_number(reference, submission)
+            if number in mapped:
+                raise JotformError(
+                    _("JOTFORM_FIELDS names field %(number)s twice.") % {"number": number},
+                    permanent=False,
+                )
+            mapped[number] = text
+    return mapped
 
 
 def marks() -> dict[str, str]:
@@ -119,4 +133,5 @@ def _shown(question: Mapping[str, Any] | None) -> str:
 
 def _normal(text: str) -> str:
     """Without what a form field may do to a text: escapes, line breaks, outer spaces."""
-    return " ".join(html.unescape(re.sub(r"<br\s*/?>", " ", text)).split())
+    plain = html.unescape(re.sub(r"</?(br|p)\s*/?>", " ", text, flags=re.IGNORECASE))
+    return " ".join(unicodedata.normalize("NFC", plain).split())

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from integrations.jotform.cleaning import clean_text
-from integrations.jotform.form import (
+from integrations.jotform.incoming.cleaning import clean_text
+from integrations.jotform.incoming.form import (
     FILE_NAME,
     Form,
     Question,

@@ -4,7 +4,7 @@ The row (`JotformSubmission`) says what has to be read, the queue only carries i
 """
 
 import logging
-from dataclasses import replace
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,15 +15,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases import changes, intake
-from cases.films import ImageUnavailable
+from cases.candidates import Fetching
+from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage
 from integrations import notify
-from integrations.jotform import submissions
-from integrations.jotform.api_submission import parse_api
-from integrations.jotform.client import KEY_CHECK, JotformClient, JotformError, KeyRefused
+from integrations.jotform.client import JotformClient, JotformError, KeyRefused
 from integrations.jotform.files import fetch_film
-from integrations.jotform.form import Submission
-from integrations.models import JotformSubmission, StaffNotice, backoff
+from integrations.jotform.incoming import submissions
+from integrations.jotform.incoming.api_submission import parse_api
+from integrations.jotform.incoming.form import Submission
+from integrations.jotform.patience import next_try
+from integrations.models import JotformSubmission, StaffNotice
 from matching import radiograph
 from matching.locks import is_locked, work_lock
 from matching.queue import enqueue
@@ -34,6 +36,10 @@ log = logging.getLogger(__name__)
 TAKE_IN_TASK = "integrations.tasks.take_in_submission"
 WORK_LOCK = "raiox.submission"
 MAX_ATTEMPTS = 20
+# Readings of a new submission that wait for the files which its webhook named.
+FILES_PATIENCE = 4
+# For looking whether films were replaced; a task is killed after 60 seconds.
+LOOK_SECONDS = 25.0
 QUEUE_LEASE = timedelta(minutes=1)
 
 
@@ -101,7 +107,11 @@ def _claim(row_id: int) -> JotformSubmission | None:
     soon as nobody holds its lock.
     """
     asked = JotformSubmission.objects.filter(pk=row_id, asked__gt=F("read"))
-    if not asked.update(attempts=F("attempts") + 1, next_try_at=timezone.now()):
+    if not asked.update(
+        attempts=F("attempts") + 1,
+        next_try_at=timezone.now(),
+        last_error=_("The attempt was interrupted."),
+    ):
         return None
     return JotformSubmission.objects.select_related("case").get(pk=row_id)
 
@@ -110,16 +120,31 @@ def _read(row: JotformSubmission) -> None:
     if not settings.JOTFORM_API_KEY.strip():
         _release(row)
         return
+    if row.attempts > MAX_ATTEMPTS:
+        _give_up(row, _("Reading was interrupted too often."))
+        return
     client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
     try:
         content = client.read_submission(row.submission_id)
+        submission = parse_api(content, field_map=settings.JOTFORM_FIELDS)
+        _check_whole(row, submission)
     except JotformError as error:
         _put_off(row, error)
         return
     if distrust := _distrust(row, content):
         _give_up(row, distrust)
     else:
-        _apply(row, content)
+        _apply(row, submission, version_of(content))
+
+
+def _check_whole(row: JotformSubmission, submission: Submission) -> None:
+    """Raise JotformError for answers that cannot be read, and for a new submission whose files
+    the webhook named while Jotform does not show them yet."""
+    if submission.problem:
+        raise JotformError(submission.problem, permanent=False)
+    is_new = row.case is not None and row.case.is_held and row.case.images.exists()
+    if is_new and not submission.file_urls and row.attempts < FILES_PATIENCE:
+        raise JotformError(_("Jotform does not show the files yet."), permanent=False)
 
 
 def _release(row: JotformSubmission) -> None:
@@ -143,13 +168,11 @@ def _distrust(row: JotformSubmission, content: dict[str, Any]) -> str:
     return ""
 
 
-def _apply(row: JotformSubmission, content: dict[str, Any]) -> None:
-    parsed = parse_api(content, field_map=settings.JOTFORM_FIELDS)
-    # Whatever Jotform shows is what the submission says, also if that is nothing.
-    submission = replace(parsed, problem="")
-    version = version_of(content)
+def _apply(row: JotformSubmission, submission: Submission, version: str) -> None:
     replaced = _replaced(row, submission) if row.version not in ("", version) else []
     with transaction.atomic():
+        # Before the case, as everybody else: two that lock the other way round would block.
+        JotformSubmission.objects.select_for_update().get(pk=row.pk)
         received = submissions.receive(submission)
         if not received.is_new:
             submissions.revise(received.case, submission, is_complete=True, replaced=replaced)
@@ -160,17 +183,22 @@ def _replaced(row: JotformSubmission, submission: Submission) -> list[int]:
     """Ids of known films that are other ones by now: a file of the same name has its address."""
     if row.case is None or row.case.status == Case.Status.ARCHIVED:
         return []
-    known = row.case.images.filter(source_url__in=submission.file_urls)
-    return [image.pk for image in known if _has_changed(image, row.case)]
+    known = list(row.case.images.filter(source_url__in=submission.file_urls))
+    end = time.monotonic() + LOOK_SECONDS
+    looking = Fetching(fetch_film, [image.source_url for image in known], end=end)
+    try:
+        return [image.pk for image in known if _has_changed(image, row.case, looking)]
+    finally:
+        looking.close()
 
 
-def _has_changed(image: CaseImage, case: Case) -> bool:
+def _has_changed(image: CaseImage, case: Case, fetch: Fetch) -> bool:
     """Whether the address of a film holds another one than was read, or one that can be read
     at last. While a case is processed, the old bytes may be under way: then it counts too."""
     if not image.sha256 and case.status == Case.Status.RECEIVED:
         return True
     try:
-        content = fetch_film(image.source_url)
+        content = fetch(image.source_url)
         return digest(content) != image.sha256 if image.sha256 else bool(radiograph.load(content))
     except (ImageUnavailable, RadiographError):
         return False
@@ -178,10 +206,8 @@ def _has_changed(image: CaseImage, case: Case) -> bool:
 
 def _put_off(row: JotformSubmission, error: JotformError) -> None:
     log.warning("submission %s was not read: %s", row.pk, error)
-    next_try_at = error.retry_at
-    if isinstance(error, KeyRefused):
-        next_try_at = timezone.now() + KEY_CHECK
-    if error.is_final(row.attempts) or (row.attempts >= MAX_ATTEMPTS and next_try_at is None):
+    next_try_at, attempts = next_try(error, attempts=row.attempts)
+    if error.is_final(row.attempts) or attempts >= MAX_ATTEMPTS:
         _give_up(row, str(error))
         return
     with transaction.atomic():
@@ -191,9 +217,8 @@ def _put_off(row: JotformSubmission, error: JotformError) -> None:
             changes.explain_hold(case_id=row.case.pk, reason=str(error))
         _change(
             row,
-            next_try_at=next_try_at or timezone.now() + backoff(row.attempts),
-            # To wait for the operator or for the next day is no failure.
-            attempts=row.attempts - 1 if next_try_at else row.attempts,
+            next_try_at=next_try_at,
+            attempts=attempts,
             last_error=str(error)[:255],
         )
 

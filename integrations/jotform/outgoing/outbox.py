@@ -6,6 +6,8 @@ moment its sending begins it is in the past, so that a row whose worker was kill
 `send_due` as soon as nobody holds its lock.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
@@ -30,10 +32,6 @@ class NotSendable(ValueError):
     """The answer cannot be sent again. `str()` is a sentence."""
 
 
-class AlreadySent(NotSendable):
-    """The answer has been delivered."""
-
-
 def queue_return(*, case: Case) -> list[ResultReturn]:
     """Put the answers to a decided case into the outbox, one for each channel that waits for
     it; those of earlier decisions are withdrawn. An answer that is there and neither sent nor
@@ -56,19 +54,36 @@ def withdraw(*, case: Case, before: int | None = None) -> int:
 
 
 def send_again(*, return_id: int, by: User) -> ResultReturn:
-    """Any but sent and withdrawn → queued, with its attempts forgiven.
+    """Any but withdrawn → queued, with its attempts forgiven. One that was sent is written
+    again only if Jotform does not show it any more.
 
-    Raises NotSendable (AlreadySent for a sent one), ResultReturn.DoesNotExist.
+    Raises NotSendable, ResultReturn.DoesNotExist.
     """
-    with transaction.atomic():
-        row = ResultReturn.objects.select_for_update(of=("self",)).select_related("case")
-        answer = row.get(pk=return_id)
-        if answer.status == Status.SENT:
-            raise AlreadySent(_("The answer has been delivered already."))
+    with case_locked(ResultReturn.objects.get(pk=return_id)):
+        answer = ResultReturn.objects.select_related("case").get(pk=return_id)
         if answer.status == Status.WITHDRAWN or answer.revision != answer.case.revision:
             raise NotSendable(_("The case was reopened: this answer is out of date."))
         _queue(answer, by=by)
     return answer
+
+
+def correct(*, case: Case) -> None:
+    """Something that the answer says was corrected after the decision: what was sent is
+    written once more, if its text is another one now."""
+    sent = ResultReturn.objects.filter(
+        case=case, channel=Channel.JOTFORM, status=Status.SENT, revision=case.revision
+    )
+    for answer in sent.select_related("case"):
+        _queue(answer)
+
+
+@contextmanager
+def case_locked(row: ResultReturn) -> Iterator[None]:
+    """A transaction that locks the case before its answers, as every decision does: two that
+    lock the other way round would block."""
+    with transaction.atomic():
+        Case.objects.select_for_update().filter(pk=row.case_id).first()
+        yield
 
 
 def requeue_lost() -> int:
@@ -136,7 +151,7 @@ def _put_in(case: Case, channel: ResultReturn.Channel) -> ResultReturn:
 
 
 def _queue(row: ResultReturn, *, by: User | None = None) -> None:
-    row.status, row.attempts, row.last_error = Status.QUEUED, 0, ""
+    row.status, row.attempts, row.last_error, row.sent_at = Status.QUEUED, 0, "", None
     row.next_try_at = timezone.now() + QUEUE_LEASE
     row.save()
     record(row, CaseEvent.What.ANSWER_QUEUED, by=by)

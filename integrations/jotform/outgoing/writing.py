@@ -1,15 +1,22 @@
 """Writing an answer into its submission at Jotform, and reading it back."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case
-from integrations.jotform import answer, readings
 from integrations.jotform.client import JotformClient, JotformError
+from integrations.jotform.incoming import readings
+from integrations.jotform.outgoing import answer
 from integrations.models import JotformSubmission, ResultReturn
+
+# How long a reading may take before the answer is tried again.
+READING_TIME = timedelta(seconds=20)
 
 
 def deliver(row: ResultReturn) -> None:
@@ -23,7 +30,7 @@ def deliver(row: ResultReturn) -> None:
     submission_id = str(row.case.jotform_submission_id)
     before = client.read_submission(submission_id)
     _refuse_wrong(row.case, before)
-    fields = answer.fields(row.case, before)
+    fields = _fields(row, before)
     if not answer.not_shown(fields, before):
         return
     _refuse_edited(row.case, before)
@@ -39,7 +46,30 @@ def deliver(row: ResultReturn) -> None:
         )
 
 
+class OutOfDate(JotformError):
+    """The case was reopened or erased: this answer must not go out any more."""
+
+
+class Edited(JotformError):
+    """The submission is another one than was taken in; that is being done first."""
+
+    is_failure = False
+
+
+def _fields(row: ResultReturn, submission: Mapping[str, Any]) -> dict[str, str]:
+    """What the answer says as the decision stands now: it may have been taken back while
+    Jotform was asked."""
+    with transaction.atomic():
+        case = Case.objects.select_for_update().get(pk=row.case_id)
+        is_due = ResultReturn.objects.unsent().filter(pk=row.pk, revision=case.revision).exists()
+        if not is_due or not case.is_decided:
+            raise OutOfDate(_("The case was reopened: this answer is out of date."), permanent=True)
+        return answer.fields(case, submission)
+
+
 def _refuse_wrong(case: Case, submission: Mapping[str, Any]) -> None:
+    if str(submission.get("id", "")) != case.jotform_submission_id:
+        raise JotformError(_("Jotform answered with another submission."), permanent=False)
     form_id = str(submission.get("form_id", ""))
     if str(submission.get("status", "")).upper() == "DELETED":
         raise JotformError(_("The submission was deleted at Jotform."), permanent=True)
@@ -50,12 +80,17 @@ def _refuse_wrong(case: Case, submission: Mapping[str, Any]) -> None:
 def _refuse_edited(case: Case, submission: dict[str, Any]) -> None:
     """The sender changed something that was not taken in yet: perhaps the films, and then this
     answer is none to them."""
-    known = JotformSubmission.objects.filter(submission_id=case.jotform_submission_id).first()
-    if known is None or known.version in ("", readings.version_of(submission)):
+    submission_id = str(case.jotform_submission_id)
+    known = JotformSubmission.objects.filter(submission_id=submission_id).first()
+    if known and known.version == readings.version_of(submission):
         return
-    if known.asked == known.read:
-        readings.ask(submission_id=known.submission_id, form_id=known.form_id, case=case)
-    raise JotformError(
+    is_settled = known is None or known.asked == known.read
+    if is_settled:
+        readings.ask(submission_id=submission_id, form_id=case.form_id, case=case)
+    if known and is_settled and known.last_error:
+        raise JotformError(known.last_error, permanent=False)
+    raise Edited(
         _("The submission was edited at Jotform: the changes are taken in first."),
         permanent=False,
+        retry_at=timezone.now() + READING_TIME,
     )
