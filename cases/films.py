@@ -1,9 +1,10 @@
 """The films of a case: kept as they came, then replaced by their clean copy."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import transaction
 
 from cases.models import Case, CaseImage
@@ -25,6 +26,7 @@ class CaseMovedOn(Exception):
     """The case is not `received` any more: its processing has become pointless."""
 
 
+FOLDER = "uploads"
 DELETE_TASK = "cases.tasks.delete_film"
 Fetch = Callable[[str], bytes]
 
@@ -110,6 +112,25 @@ def _is_wanted(image: CaseImage) -> bool:
     in_work = [Case.Status.RECEIVED, Case.Status.PENDING]
     case = Case.objects.select_for_update().filter(pk=image.case_id, status__in=in_work)
     return case.exists() and CaseImage.objects.filter(pk=image.pk).exists()
+
+
+def orphans() -> Iterator[str]:
+    """Names of the stored files of films that no row names: one was deleted, or its worker
+    killed, before the other; or the row is about to be written. Raises what the storage does."""
+    for folder in [FOLDER, *(f"{FOLDER}/{month}" for month in _listed(FOLDER)[0])]:
+        names = [f"{folder}/{name}" for name in _listed(folder)[1]]
+        rows = CaseImage.objects.filter(file__startswith=f"{folder}/")
+        known = set(rows.values_list("file", flat=True))
+        yield from (name for name in names if name not in known)
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """Folders and files in a folder of the storage; none where it does not exist."""
+    try:
+        folders, names = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return [], []
+    return sorted(folders), sorted(names)
 
 
 def remove(images: Sequence[CaseImage]) -> None:

@@ -2,18 +2,25 @@
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from cases import films
 from cases.models import Case, CaseEvent, CaseImage, client_hash
 from implants.storage import STORAGE_ERRORS
 
 log = logging.getLogger(__name__)
+
+# Longer than any film is on its way from the storage into its row.
+ORPHAN_AGE = timedelta(days=1)
+ORPHANS_AT_ONCE = 500
 
 
 def erase(*, case_id: int, by: User | None = None) -> Case:
@@ -49,6 +56,20 @@ def purge(*, days: int | None = None, at: datetime | None = None, dry_run: bool 
     return len(ids)
 
 
+def purge_orphans(*, at: datetime | None = None) -> int:
+    """Delete stored films that no case names any more, a day old and older; their number.
+
+    A storage that fails is tried again by the next run.
+    """
+    before = (at or timezone.now()) - ORPHAN_AGE
+    try:
+        names = list(islice(films.orphans(), ORPHANS_AT_ONCE))
+    except STORAGE_ERRORS:
+        log.exception("the stored films could not be listed; the next run retries")
+        return 0
+    return sum(_delete_if_older(name, before) for name in names)
+
+
 def erase_person(*, email: str, by: User | None = None) -> int:
     """Erase every case that a dentist's e-mail address sent; the number of cases."""
     identity = client_hash(email)
@@ -67,6 +88,17 @@ def _erase_all(case_ids: Iterable[int], *, by: User | None = None) -> None:
             log.exception(
                 "the films of case %s could not be deleted; the next run retries", case_id
             )
+
+
+def _delete_if_older(name: str, before: datetime) -> bool:
+    try:
+        is_older = default_storage.get_modified_time(name) < before
+        if is_older:
+            default_storage.delete(name)
+    except STORAGE_ERRORS:
+        log.exception("a film without a case could not be deleted; the next run retries")
+        return False
+    return is_older
 
 
 def _delete_films(images: QuerySet[CaseImage]) -> None:

@@ -19,3 +19,4 @@ def sweep_cases() -> None:
 
 def purge_expired() -> None:
     retention.purge()
+    retention.purge_orphans()

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -18,8 +18,12 @@ from cases.films import IncomingImage
 from cases.models import Case, Result
 from implants.serializers import picture_url
 from integrations.fetch import fetch_image
-from integrations.jotform.incoming import payload
-from integrations.jotform.incoming.authentication import authenticate
+from integrations.jotform.incoming import inbox, payload
+from integrations.jotform.incoming.authentication import (
+    NotAuthentic,
+    is_authentic,
+    is_proven,
+)
 from integrations.jotform.incoming.webhook import accept_submission
 from integrations.schemas import (
     ACCEPTED,
@@ -64,10 +68,13 @@ class Webhook(OpenDoor):
         },
     )
     def post(self, request: Request) -> Response:
+        # A signature is checked against the raw body, which parsing would consume.
+        is_jotform = is_authentic(request._request)
         if not isinstance(request.data, Mapping):
             raise ParseError(_("Send a JSON object."))
         if "submissionID" in request.data:
-            authenticate(request._request)
+            if not is_jotform:
+                raise NotAuthentic
             submission = payload.parse_json(request.data, field_map=settings.JOTFORM_FIELDS)
             return accept_submission(submission, fields=dict(request.data))
         body = WebhookSerializer(data=request.data)
@@ -79,6 +86,13 @@ class Webhook(OpenDoor):
             person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
         )
         return Response(similar_implants(case, request))
+
+    def throttled(self, request: Request, wait: float) -> NoReturn:
+        body = request.data if is_proven(request._request) else None
+        if isinstance(body, Mapping) and "submissionID" in body:
+            submission = payload.parse_json(body, field_map=settings.JOTFORM_FIELDS)
+            inbox.keep_for_later(submission, fields=dict(body))
+        super().throttled(request, wait)
 
 
 class Upload(OpenDoor):

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from integrations import notify
-from integrations.jotform.incoming import readings, sync
+from integrations.jotform.incoming import inbox, readings, sync
 from integrations.jotform.outgoing import outbox, returns
 from integrations.models import JotformDelivery
 
@@ -27,6 +27,7 @@ def take_in_submission(row_id: int) -> None:
 
 def take_in_due_submissions() -> None:
     readings.ask_due()
+    inbox.take_in_left_behind()
 
 
 def poll_jotform() -> None:

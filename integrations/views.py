@@ -25,9 +25,10 @@ class OpenDoor(APIView):
     permission_classes: tuple[Any, ...] = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+        # Before the limit of requests: some that are over it are read nevertheless.
         if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
             raise LengthRequired
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdecimal() and int(length) > settings.RAIOX_MAX_IMAGE_BYTES + ENVELOPE_BYTES:
             raise PayloadTooLarge
+        super().initial(request, *args, **kwargs)

@@ -334,7 +334,10 @@ USE_TZ = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "raiox_site.logs.CorrelationFilter"}},
+    "filters": {
+        "correlation": {"()": "raiox_site.logs.CorrelationFilter"},
+        "secrets": {"()": "raiox_site.logs.SecretsFilter"},
+    },
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s"}
     },
@@ -342,7 +345,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["correlation"],
+            "filters": ["correlation", "secrets"],
         }
     },
     # Libraries speak up from WARNING on; open_clip writes to the root logger itself.
@@ -353,6 +356,10 @@ LOGGING = {
             for package in ("implants", "matching", "cases", "integrations", "raiox_site")
         },
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # They tell of paths, where a secret may be; an error tracker would listen here too.
+        "django.request": {"filters": ["secrets"]},
+        "django.security.csrf": {"filters": ["secrets"]},
         # Its warnings quote whole addresses, with a key or a patient's name in them.
         "urllib3": {"level": "ERROR"},
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},

@@ -1,15 +1,18 @@
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
+from django_q.models import OrmQ
 
-from cases import intake, retention
+from cases import films, intake, retention, tasks
 from cases.films import IncomingImage
 from cases.intake import Person
-from cases.models import Case, Result
+from cases.models import Case, CaseImage, Result
 
 
 @pytest.fixture
@@ -82,3 +85,89 @@ def test_a_person_is_erased_by_the_address_however_it_is_written(case: Case) -> 
     assert retention.erase_person(email=" Exemplo@Example.org ") == 1
     assert retention.erase_person(email="exemplo@example.org") == 0
     assert retention.erase_person(email="") == 0
+
+
+class Killed(BaseException):
+    """A process that ends with no chance to clean up."""
+
+
+def stored() -> list[str]:
+    months = default_storage.listdir("uploads")[0]
+    found = [
+        f"uploads/{m}/{name}" for m in months for name in default_storage.listdir(f"uploads/{m}")[1]
+    ]
+    return sorted(found)
+
+
+def tomorrow() -> datetime:
+    return timezone.now() + timedelta(days=1, minutes=1)
+
+
+def test_a_film_whose_deletion_was_lost_is_deleted_by_the_purge(case: Case) -> None:
+    with transaction.atomic():
+        films.remove(list(case.images.all()))
+    OrmQ.objects.all().delete()
+    assert len(stored()) == 1
+    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert stored() == []
+
+
+@pytest.mark.parametrize("step", ["_is_wanted", "delete"], ids=["before its row", "after it"])
+def test_the_copy_of_a_run_that_was_killed_is_deleted_by_the_purge(
+    case: Case, film: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def kill(*args: Any) -> None:
+        raise Killed
+
+    other = intake.receive(
+        source=Case.Source.UPLOAD, images=[IncomingImage(content=film(5))], person=Person()
+    ).case
+    owner = films if step == "_is_wanted" else default_storage._wrapped
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(owner, step, kill)
+        intake.process(case_id=other.pk)
+    intake.process(case_id=other.pk)
+    assert len(stored()) == 3
+    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert stored() == sorted(CaseImage.objects.values_list("file", flat=True))
+
+
+def test_young_files_and_those_of_others_are_left_alone(case: Case) -> None:
+    for name in ("uploads/2026-01/young", "referencia/1/a.jpg", "clientes/a.jpg"):
+        default_storage.save(name, ContentFile(b"x"))
+    assert retention.purge_orphans() == 0
+    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert len(stored()) == 1
+    assert default_storage.exists("referencia/1/a.jpg")
+    assert default_storage.exists("clientes/a.jpg")
+
+
+def test_an_empty_storage_has_nothing_to_purge(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    assert retention.purge_orphans() == 0
+    assert not caplog.records
+
+
+def test_one_purge_deletes_a_bounded_number_of_films(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "ORPHANS_AT_ONCE", 2)
+    for number in range(3):
+        default_storage.save(f"uploads/2026-01/{number}", ContentFile(b"x"))
+    assert [retention.purge_orphans(at=tomorrow()) for _ in range(3)] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("step", ["listdir", "get_modified_time", "delete"])
+def test_a_storage_that_fails_does_not_stop_the_purge(
+    case: Case, monkeypatch: pytest.MonkeyPatch, step: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(name: str) -> None:
+        raise PermissionError("the bucket says no")
+
+    default_storage.save("uploads/2026-01/lost", ContentFile(b"x"))
+    with monkeypatch.context() as patch:
+        patch.setattr(default_storage._wrapped, step, failing)
+        patch.setattr(retention, "ORPHAN_AGE", timedelta(0))
+        tasks.purge_expired()
+    assert "the next run retries" in caplog.text
+    assert default_storage.exists("uploads/2026-01/lost")
+    assert retention.purge_orphans(at=tomorrow()) == 1

@@ -1,6 +1,7 @@
 """Films on Spaces: moto's S3 server over real HTTP."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,6 +9,7 @@ import boto3
 import pytest
 import requests
 from django.test import Client
+from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
 from cases import intake, retention
@@ -106,3 +108,12 @@ def test_the_real_bucket_is_addressed_over_https_without_a_public_domain() -> No
     assert options["endpoint_url"] == "https://nyc3.digitaloceanspaces.com"
     assert options["default_acl"] == "private"
     assert "custom_domain" not in options
+
+
+def test_films_that_no_case_names_are_purged_from_the_bucket(case: Case, bucket: Any) -> None:
+    for name in ("uploads/2026-01/lost", "uploads/lost", "clientes/a.jpg"):
+        bucket.put_object(Bucket=BUCKET, Key=name, Body=b"x")
+    film = str(case.images.get().file.name)
+    assert retention.purge_orphans() == 0
+    assert retention.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 2
+    assert sorted(keys(bucket)) == sorted([film, "clientes/a.jpg"])

@@ -24,15 +24,30 @@ def authenticate(request: HttpRequest, *, token: str = "") -> None:
     `/jotform/<token>` or `?token=`. A signature (`x-jf-signature`, hex HMAC-SHA256 of the raw
     body with JF_SECRET) is verified where it is sent and then proves enough, but is never
     required. Without any secret configured (development) every request passes.
+
+    Has to come before the body is parsed, which would consume it.
     """
-    signature = request.headers.get(SIGNATURE_HEADER, "")
-    if settings.JF_SECRET and signature:
-        if not _same(signature.removeprefix("sha256=").lower(), _signature(request.body)):
-            raise NotAuthentic
-        return
-    expected = settings.RAIOX_WEBHOOK_TOKEN
-    if expected and not _same(token or request.GET.get("token", ""), expected):
+    if not is_authentic(request, token=token):
         raise NotAuthentic
+
+
+def is_authentic(request: HttpRequest, *, token: str = "") -> bool:
+    """Whether it proves itself as far as that is asked for."""
+    is_asked = bool(settings.RAIOX_WEBHOOK_TOKEN or _signature_of(request))
+    return not is_asked or is_proven(request, token=token)
+
+
+def is_proven(request: HttpRequest, *, token: str = "") -> bool:
+    """Whether a secret is configured and the request shows that it knows it."""
+    if signature := _signature_of(request):
+        return _same(signature.removeprefix("sha256=").lower(), _signature(request.body))
+    expected = settings.RAIOX_WEBHOOK_TOKEN
+    return bool(expected) and _same(token or request.GET.get("token", ""), expected)
+
+
+def _signature_of(request: HttpRequest) -> str:
+    """What the request sends as its signature; empty where that could prove nothing."""
+    return request.headers.get(SIGNATURE_HEADER, "") if settings.JF_SECRET else ""
 
 
 def _signature(body: bytes) -> str:

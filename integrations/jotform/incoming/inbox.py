@@ -4,14 +4,76 @@ With an API key Jotform is asked: a delivery only says "look", its case is held 
 submission was read. Without a key the delivery itself is believed, the newest one last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from cases.films import IncomingImage
 from cases.models import Case
-from integrations.jotform.incoming import readings, submissions
+from integrations.jotform.incoming import payload, readings, submissions
 from integrations.jotform.incoming.form import Submission
+from integrations.models import JotformDelivery
+from matching.locks import work_lock
+
+MAX_SUBMISSION_ID = 32
+MAX_FORM_ID = 64
+# Until then a delivery is being taken in; later nobody expects its case any more.
+LEFT_AFTER = timedelta(minutes=1)
+LEFT_UNTIL = timedelta(days=1)
+LEFT_AT_ONCE = 200
+WORK_LOCK = "raiox.delivery"
+
+
+def keep(submission: Submission, *, fields: Mapping[str, Any]) -> JotformDelivery:
+    """Store a delivery as it came, without secrets. What follows may be interrupted: then
+    `take_in_left_behind` finds it."""
+    return JotformDelivery.objects.create(
+        submission_id=submission.submission_id[:64],
+        form_id=submission.form_id[:64],
+        fields=payload.redact(fields),
+        problem=submission.problem[:255],
+    )
+
+
+def keep_for_later(submission: Submission, *, fields: Mapping[str, Any]) -> None:
+    """Store a delivery that cannot be answered now, where a case can be made of it."""
+    if can_be_taken_in(submission):
+        keep(submission, fields=fields)
+
+
+def forget(delivery: JotformDelivery) -> None:
+    """Keep that it came, not what it said: nobody is going to work with it."""
+    JotformDelivery.objects.filter(pk=delivery.pk).update(fields={})
+
+
+def has_valid_ids(submission: Submission) -> bool:
+    is_short = len(submission.submission_id) <= MAX_SUBMISSION_ID
+    return is_short and len(submission.form_id) <= MAX_FORM_ID
+
+
+def is_known_form(submission: Submission) -> bool:
+    return not settings.JOTFORM_FORM_IDS or submission.form_id in settings.JOTFORM_FORM_IDS
+
+
+def can_be_taken_in(submission: Submission) -> bool:
+    """Whether a case comes of it, also without the files that came along."""
+    is_of_use = bool(submission.submission_id) and not submission.is_preview
+    return is_of_use and has_valid_ids(submission) and is_known_form(submission)
+
+
+def deliver(
+    delivery: JotformDelivery, submission: Submission, uploaded: Sequence[IncomingImage] = ()
+) -> Case:
+    """Take a stored delivery in, and tie it to its case."""
+    case = take_in(submission=submission, uploaded=uploaded)
+    _tie(delivery, submission, case)
+    return case
 
 
 def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -> Case:
@@ -20,13 +82,72 @@ def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -
     With an API key the case is held and Jotform is asked, which decides what is right.
     """
     if submission.submission_id and settings.JOTFORM_API_KEY.strip():
-        case = submissions.receive(submission, uploaded, hold=True).case
-        readings.ask(submission_id=submission.submission_id, form_id=submission.form_id, case=case)
-        return case
+        received = submissions.receive(submission, uploaded, hold=True)
+        if uploaded and not received.is_new:
+            submissions.add_films(received.case, uploaded)
+        readings.ask(
+            submission_id=submission.submission_id, form_id=submission.form_id, case=received.case
+        )
+        return received.case
     if submission.submission_id and not uploaded:
         return submissions.believe(submission)
     # Files that come along are stored first, which no lock should wait for.
     received = submissions.receive(submission, uploaded)
     if submission.submission_id and not received.is_new:
-        submissions.revise(received.case, submission, uploaded, is_complete=False)
+        submissions.revise_with_files(received.case, submission, uploaded)
     return received.case
+
+
+def take_in_left_behind() -> int:
+    """Take in the deliveries that were stored and nothing more, because their request was
+    killed or came too fast after others; how many there were.
+
+    Safe to repeat and to run twice at once. All have their turn, also after one that fails;
+    then its error is raised.
+    """
+    now = timezone.now()
+    left = _left().filter(received_at__range=(now - LEFT_UNTIL, now - LEFT_AFTER))
+    ids = list(left.order_by("pk").values_list("pk", flat=True)[:LEFT_AT_ONCE])
+    with ExitStack() as stack:
+        for delivery_id in reversed(ids):
+            stack.callback(_take_in_left, delivery_id)
+    return len(ids)
+
+
+def _left() -> QuerySet[JotformDelivery]:
+    return JotformDelivery.objects.filter(case=None).exclude(fields={})
+
+
+def _take_in_left(delivery_id: int) -> None:
+    with work_lock(WORK_LOCK, delivery_id) as acquired:
+        delivery = _left().filter(pk=delivery_id).first() if acquired else None
+        if delivery is None:
+            return
+        submission = submissions.said_in(delivery)
+        if not can_be_taken_in(submission):
+            forget(delivery)
+        elif newer := _overtaking(delivery):
+            _tie(delivery, submission, newer)
+        else:
+            deliver(delivery, submission)
+
+
+def _overtaking(delivery: JotformDelivery) -> Case | None:
+    """The case, if it says already what a later delivery said."""
+    later = JotformDelivery.objects.filter(
+        submission_id=delivery.submission_id, pk__gt=delivery.pk, problem=""
+    )
+    newest = later.exclude(case=None).select_related("case").first()
+    return newest.case if newest else None
+
+
+def _tie(delivery: JotformDelivery, submission: Submission, case: Case) -> None:
+    row = JotformDelivery.objects.filter(pk=delivery.pk)
+    with transaction.atomic():
+        # An erasure that is under way did not see this delivery: it has to end first.
+        known = Case.objects.select_for_update().get(pk=case.pk)
+        row.update(case=known)
+        is_believed = not settings.JOTFORM_API_KEY.strip()
+        is_outdated = is_believed and submissions.says_otherwise(submission, known)
+        if known.status == Case.Status.ARCHIVED or is_outdated:
+            row.update(fields={})

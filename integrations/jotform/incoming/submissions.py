@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from cases import changes, intake
+from cases import changes, films, intake
 from cases.changes import Change
 from cases.films import IncomingImage
 from cases.models import Case
 from integrations import notify
+from integrations.jotform.incoming import payload
 from integrations.jotform.incoming.form import Submission
 from integrations.jotform.outgoing import outbox
-from integrations.models import JotformSubmission, StaffNotice
+from integrations.models import JotformDelivery, JotformSubmission, StaffNotice
 
 # As many files as Django takes in one form.
 MAX_FILMS = 100
@@ -74,13 +76,81 @@ def revise(
         replaced=replaced,
         is_complete=is_complete,
     )
+    _tell(case, change)
+    _forget_outdated(case, change)
+    return change
+
+
+def revise_with_files(
+    case: Case, submission: Submission, uploaded: Sequence[IncomingImage]
+) -> Change:
+    """The same for a submission that brings files along. They are added to what is there; where
+    nothing else can be read, people, tooth and consent stay as they are."""
+    if submission.problem or not submission.answers:
+        return add_films(case, uploaded)
+    return revise(case, submission, uploaded, is_complete=False)
+
+
+def add_films(case: Case, uploaded: Sequence[IncomingImage]) -> Change:
+    """Add films to a known case, and nothing else; one that is held stays so."""
+    with transaction.atomic():
+        # What the case says of people is written back: nobody may change it meanwhile.
+        known = Case.objects.select_for_update().get(pk=case.pk)
+        if known.is_held and known.status != Case.Status.ARCHIVED:
+            return _add_to_held(known, uploaded)
+        change = changes.revise(
+            case_id=known.pk, person=_known_person(known), images=uploaded, is_complete=False
+        )
+        _tell(known, change)
+    return change
+
+
+def _add_to_held(case: Case, uploaded: Sequence[IncomingImage]) -> Change:
+    known = set(case.images.values_list("sha256", flat=True))
+    added = [films.store(image) for image in uploaded if image.sha256 not in known]
+    films.create(case, added)
+    return Change(films_added=len(added))
+
+
+def _tell(case: Case, change: Change) -> None:
     if change and change.is_after_decision:
         notify.alert(kind=StaffNotice.Kind.CHANGED_AFTER_DECISION, case=case)
         if change.has_films:
             outbox.withdraw(case=case)
         elif "tooth" in change.fields:
             outbox.correct(case=case)
-    return change
+
+
+def _forget_outdated(case: Case, change: Change) -> None:
+    """Forget the deliveries of a case that say of people what it does not say (any more): whoever
+    asks to be erased would not be found by them."""
+    with transaction.atomic():
+        known = Case.objects.select_for_update().get(pk=case.pk)
+        kept = JotformDelivery.objects.filter(
+            case=known, submission_id=known.jotform_submission_id
+        ).exclude(fields={})
+        outdated = [one.pk for one in kept if _is_outdated(said_in(one), known, change)]
+        JotformDelivery.objects.filter(pk__in=outdated).update(fields={})
+
+
+def _is_outdated(submission: Submission, case: Case, change: Change) -> bool:
+    is_unreadable = bool(submission.problem and change.fields)
+    return is_unreadable or says_otherwise(submission, case)
+
+
+def says_otherwise(submission: Submission, case: Case) -> bool:
+    """Whether a submission names other people than its case does."""
+    said = _person(submission).columns()
+    names = [name for name in ("dentist_name", "dentist_email", "patient_name") if said[name]]
+    return any(said[name] != getattr(case, name) for name in names)
+
+
+def said_in(delivery: JotformDelivery) -> Submission:
+    """A stored delivery, read once more."""
+    fields = delivery.fields
+    is_form = all(isinstance(value, str) for value in fields.values())
+    read = payload.parse if is_form else payload.parse_json
+    return read(fields, field_map=settings.JOTFORM_FIELDS)
 
 
 def _images(submission: Submission, uploaded: Sequence[IncomingImage]) -> list[IncomingImage]:
@@ -95,6 +165,16 @@ def _person(submission: Submission) -> intake.Person:
         patient_name=submission.patient_name,
         tooth=submission.tooth,
         consent_at=timezone.now() if submission.consent else None,
+    )
+
+
+def _known_person(case: Case) -> intake.Person:
+    return intake.Person(
+        dentist_name=case.dentist_name,
+        dentist_email=case.dentist_email,
+        patient_name=case.patient_name,
+        tooth=case.tooth,
+        consent_at=case.consent_at,
     )
 
 

@@ -1,7 +1,7 @@
 """`POST /jotform`: a submission arrives."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -12,18 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cases.films import IncomingImage
-from cases.models import Case
 from integrations.jotform.incoming import inbox, payload
-from integrations.jotform.incoming.authentication import authenticate
+from integrations.jotform.incoming.authentication import authenticate, is_proven
 from integrations.jotform.incoming.form import Submission
 from integrations.jotform.incoming.submissions import MAX_FILMS
-from integrations.models import JotformDelivery
 from integrations.schemas import ACCEPTED, ERRORS, JOTFORM_REQUEST
 from integrations.throttles import WebhookThrottle
 from integrations.views import OpenDoor
 from matching import radiograph
-
-MAX_ID = 32
 
 
 class InvalidDelivery(APIException):
@@ -43,7 +39,8 @@ class JotformWebhook(OpenDoor):
 
     Wrong or missing secret → 401; form not on the list → 403; neither submissionID nor a
     file → 400; everything else, also a repeated or unreadable submission → 200, because the
-    sender would try again for ever. The delivery is stored before anything is done with it.
+    sender would try again for ever. The delivery is stored before anything is done with it,
+    also one that comes too fast (429): it is taken in later.
     """
 
     throttle_classes = (WebhookThrottle,)
@@ -62,36 +59,35 @@ class JotformWebhook(OpenDoor):
         submission = payload.parse(fields, field_map=settings.JOTFORM_FIELDS)
         return accept_submission(submission, fields=fields, uploaded=_uploaded(request))
 
+    def throttled(self, request: Request, wait: float) -> NoReturn:
+        if is_proven(request._request, token=self.kwargs.get("token", "")):
+            fields = _texts(request.data)
+            submission = payload.parse(fields, field_map=settings.JOTFORM_FIELDS)
+            inbox.keep_for_later(submission, fields=fields)
+        super().throttled(request, wait)
+
 
 def accept_submission(
     submission: Submission, *, fields: Mapping[str, Any], uploaded: Sequence[IncomingImage] = ()
 ) -> Response:
     """Store the delivery, make its case, tie the two together, and say the case's number."""
-    delivery = JotformDelivery.objects.create(
-        submission_id=submission.submission_id[:64],
-        form_id=submission.form_id[:64],
-        fields=payload.redact(fields),
-        problem=submission.problem[:255],
-    )
+    delivery = inbox.keep(submission, fields=fields)
     if submission.is_preview:
-        delivery.forget()
+        inbox.forget(delivery)
         return Response({"status": "ignored", "case_id": None})
     try:
         _check(submission, uploaded)
     except APIException:
-        delivery.forget()
+        inbox.forget(delivery)
         raise
-    case = inbox.take_in(submission=submission, uploaded=uploaded)
-    if case.status == Case.Status.ARCHIVED:
-        delivery.forget()
-    JotformDelivery.objects.filter(pk=delivery.pk).update(case=case)
+    case = inbox.deliver(delivery, submission, uploaded)
     return Response({"status": "accepted", "case_id": case.pk})
 
 
 def _check(submission: Submission, uploaded: Sequence[IncomingImage]) -> None:
-    if settings.JOTFORM_FORM_IDS and submission.form_id not in settings.JOTFORM_FORM_IDS:
+    if not inbox.is_known_form(submission):
         raise UnknownForm
-    if len(submission.submission_id) > MAX_ID or not (submission.submission_id or uploaded):
+    if not inbox.has_valid_ids(submission) or not (submission.submission_id or uploaded):
         raise InvalidDelivery
 
 
