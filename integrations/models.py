@@ -32,11 +32,6 @@ class JotformDelivery(models.Model):
     def __str__(self) -> str:
         return f"{self.submission_id or '-'} #{self.pk}"
 
-    def forget(self) -> None:
-        """Keep that it came, not what it said: nobody is going to work with it."""
-        self.fields = {}
-        self.save(update_fields=["fields"])
-
 
 class JotformSubmission(models.Model):
     """What we know of one submission at Jotform, which is the truth; webhooks only say "look".

@@ -5,45 +5,67 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cases', '0001_cases'),
+        ("cases", "0001_cases"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='case',
-            name='next_try_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='next attempt'),
+            model_name="case",
+            name="next_try_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="next attempt"),
         ),
         migrations.AddField(
-            model_name='case',
-            name='note',
-            field=models.TextField(blank=True, db_default='', default='', verbose_name='note to the dentist'),
+            model_name="case",
+            name="note",
+            field=models.TextField(
+                blank=True, db_default="", default="", verbose_name="note to the dentist"
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='postponed',
-            field=models.PositiveSmallIntegerField(db_default=0, default=0, verbose_name='postponed'),
+            model_name="case",
+            name="postponed",
+            field=models.PositiveSmallIntegerField(
+                db_default=0, default=0, verbose_name="postponed"
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='revision',
-            field=models.PositiveIntegerField(db_default=1, default=1, verbose_name='revision'),
+            model_name="case",
+            name="revision",
+            field=models.PositiveIntegerField(db_default=1, default=1, verbose_name="revision"),
         ),
         migrations.AddField(
-            model_name='caseimage',
-            name='is_awaited',
+            model_name="caseimage",
+            name="is_awaited",
             field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AlterField(
-            model_name='case',
-            name='queued_at',
-            field=models.DateTimeField(blank=True, default=django.utils.timezone.now, null=True, verbose_name='queued at'),
+            model_name="case",
+            name="queued_at",
+            field=models.DateTimeField(
+                blank=True, default=django.utils.timezone.now, null=True, verbose_name="queued at"
+            ),
         ),
         migrations.AlterField(
-            model_name='caseevent',
-            name='what',
-            field=models.CharField(choices=[('received', 'received'), ('updated', 'changed by the sender'), ('matched', 'candidates found'), ('failed', 'failed'), ('reopened', 'reopened'), ('retried', 'sent to processing again'), ('approved', 'approved'), ('rejected', 'rejected'), ('answer_queued', 'answer queued'), ('answer_sent', 'answer delivered'), ('answer_failed', 'answer not delivered'), ('archived', 'personal data erased')], max_length=20, verbose_name='event'),
+            model_name="caseevent",
+            name="what",
+            field=models.CharField(
+                choices=[
+                    ("received", "received"),
+                    ("updated", "changed by the sender"),
+                    ("matched", "candidates found"),
+                    ("failed", "failed"),
+                    ("reopened", "reopened"),
+                    ("retried", "sent to processing again"),
+                    ("approved", "approved"),
+                    ("rejected", "rejected"),
+                    ("answer_queued", "answer queued"),
+                    ("answer_sent", "answer delivered"),
+                    ("answer_failed", "answer not delivered"),
+                    ("archived", "personal data erased"),
+                ],
+                max_length=20,
+                verbose_name="event",
+            ),
         ),
     ]
