@@ -11,7 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from integrations.jotform.outgoing import outbox
-from integrations.models import JotformDelivery, ResultReturn
+from integrations.models import (
+    JotformDelivery,
+    JotformPoll,
+    JotformSubmission,
+    ResultReturn,
+    StaffNotice,
+)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -75,12 +81,9 @@ class ResultReturnAdmin(ReadOnlyAdmin):
         return redirect(_review_url(row))
 
 
-@admin.register(JotformDelivery)
-class JotformDeliveryAdmin(ReadOnlyAdmin):
-    """Raw deliveries hold personal data: for superusers only."""
+class OperatorsAdmin(ReadOnlyAdmin):
+    """What only superusers see: deliveries hold personal data, the rest is machinery."""
 
-    list_display = ["id", "received_at", "submission_id", "form_id", "problem", "case"]
-    search_fields = ["submission_id"]
     list_per_page = 50
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -88,6 +91,31 @@ class JotformDeliveryAdmin(ReadOnlyAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
+
+
+@admin.register(JotformDelivery)
+class JotformDeliveryAdmin(OperatorsAdmin):
+    list_display = ["id", "received_at", "submission_id", "form_id", "problem", "case"]
+    search_fields = ["submission_id"]
+
+
+@admin.register(JotformSubmission)
+class JotformSubmissionAdmin(OperatorsAdmin):
+    list_display = ["submission_id", "form_id", "case", "attempts", "next_try_at", "last_error"]
+    search_fields = ["submission_id"]
+    list_select_related = ["case"]
+
+
+@admin.register(JotformPoll)
+class JotformPollAdmin(OperatorsAdmin):
+    list_display = ["__str__", "polled_until", "tried_at", "last_error"]
+
+
+@admin.register(StaffNotice)
+class StaffNoticeAdmin(OperatorsAdmin):
+    list_display = ["id", "kind", "channel", "case", "attempts", "sent_at", "last_error"]
+    list_filter = ["kind", "channel"]
+    list_select_related = ["case"]
 
 
 def _review_url(row: ResultReturn) -> str:

@@ -137,3 +137,17 @@ def test_a_withdrawn_answer_offers_no_button(
     response = client.post(url, follow=True)
     assert [message.level_tag for message in response.context["messages"]] == ["warning"]
     assert ResultReturn.objects.get().status == Status.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    "model", ["jotformdelivery", "jotformsubmission", "jotformpoll", "staffnotice"]
+)
+def test_the_machinery_is_shown_to_superusers_only(
+    client: Any, approver: Any, make_user: Any, model: str
+) -> None:
+    page = reverse(f"admin:integrations_{model}_changelist")
+    client.force_login(approver)
+    assert client.get(page).status_code == 403
+    client.force_login(make_user(username="operador", is_superuser=True))
+    assert client.get(page).status_code == 200
+    assert client.get(reverse(f"admin:integrations_{model}_add")).status_code == 403
