@@ -126,13 +126,12 @@ def _read(row: JotformSubmission) -> None:
     client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
     try:
         content = client.read_submission(row.submission_id)
+        content.setdefault("id", row.submission_id)
+        _check_trust(row, content)
         submission = parse_api(content, field_map=settings.JOTFORM_FIELDS)
         _check_whole(row, submission)
     except JotformError as error:
         _put_off(row, error)
-        return
-    if distrust := _distrust(row, content):
-        _give_up(row, distrust)
     else:
         _apply(row, submission, version_of(content))
 
@@ -155,17 +154,16 @@ def _release(row: JotformSubmission) -> None:
         _settle(row)
 
 
-def _distrust(row: JotformSubmission, content: dict[str, Any]) -> str:
-    """Why the submission is not the one that the delivery claims; empty when it is."""
+def _check_trust(row: JotformSubmission, content: dict[str, Any]) -> None:
+    """Raise JotformError unless the submission is the one that the delivery claims."""
     form_id = str(content.get("form_id", ""))
     allowed = settings.JOTFORM_FORM_IDS
-    if str(content.get("id", "")) != row.submission_id:
-        return _("Jotform answered with another submission.")
+    if str(content["id"]) != row.submission_id:
+        raise JotformError(_("Jotform answered with another submission."), permanent=True)
     if (row.form_id and form_id != row.form_id) or (allowed and form_id not in allowed):
-        return _("The submission belongs to another form at Jotform.")
+        raise JotformError(_("The submission belongs to another form at Jotform."), permanent=True)
     if str(content.get("status", "")).upper() == "DELETED":
-        return _("The submission was deleted at Jotform.")
-    return ""
+        raise JotformError(_("The submission was deleted at Jotform."), permanent=True)
 
 
 def _apply(row: JotformSubmission, submission: Submission, version: str) -> None:

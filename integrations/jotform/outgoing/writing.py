@@ -68,7 +68,8 @@ def _fields(row: ResultReturn, submission: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _refuse_wrong(case: Case, submission: Mapping[str, Any]) -> None:
-    if str(submission.get("id", "")) != case.jotform_submission_id:
+    asked = str(case.jotform_submission_id)
+    if str(submission.get("id", asked)) != asked:
         raise JotformError(_("Jotform answered with another submission."), permanent=False)
     form_id = str(submission.get("form_id", ""))
     if str(submission.get("status", "")).upper() == "DELETED":
