@@ -327,10 +327,11 @@ def test_submitdate_is_a_moment_in_the_past(value: object, expected: int | None)
     assert parse(fields, field_map={}).submitted_ms == expected
 
 
-def test_submitdate_of_a_clock_that_is_a_little_ahead_counts() -> None:
-    soon = int((time.time() + 3600) * 1000)
+def test_submitdate_of_a_clock_that_is_a_little_ahead_counts_and_far_ahead_does_not() -> None:
+    soon, later = (int((time.time() + seconds) * 1000) for seconds in (120, 3600))
 
     assert understood(replace(PLAIN, submitted_ms=soon)).submitted_ms == soon
+    assert understood(replace(PLAIN, submitted_ms=later)).submitted_ms is None
 
 
 # 2. Signing, security; 5. Complaints and traps: through the door

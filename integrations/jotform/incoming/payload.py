@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 EARLIEST_MS = 1_000_000_000_000
-DAY_MS = 24 * 60 * 60 * 1000
+# A sender's clock may be a little fast; one that is far ahead would outlive every later edit.
+AHEAD_MS = 10 * 60 * 1000
 
 _QUESTION = re.compile(r"^q([0-9]+)_(.+)$", re.DOTALL)
 # Longer numbers are none that anybody counts with, and too long ones cannot even be read.
@@ -143,9 +144,9 @@ def _question(match: re.Match[str], value: object, *, is_upload: bool = False) -
 
 
 def _milliseconds(value: object) -> int | None:
-    """A moment between 2001 and tomorrow, as milliseconds since 1970; None for anything else."""
+    """A moment between 2001 and now, as milliseconds since 1970; None for anything else."""
     text = clean_text(value)
     if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         return None
     number = int(text)
-    return number if EARLIEST_MS <= number <= time.time() * 1000 + DAY_MS else None
+    return number if EARLIEST_MS <= number <= time.time() * 1000 + AHEAD_MS else None
