@@ -193,6 +193,10 @@ def test_a_killed_guard_leaves_the_server_to_the_next_one(data_dir: Path) -> Non
     second = subprocess.Popen(command)
     write_a_row(data_dir)
     assert postmaster(data_dir) == server
+    # Only a guard that has taken over brings it back, and ends as it should.
+    server.kill()
+    assert wait_until(lambda: not embedded_postgres.is_running(data_dir), 5)
+    assert wait_until(lambda: embedded_postgres.is_running(data_dir), 30)
     second.terminate()
     assert second.wait(30) == 0
     assert not embedded_postgres.is_running(data_dir)
