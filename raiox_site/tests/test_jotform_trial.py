@@ -171,6 +171,11 @@ def written_twice(evidence: Evidence) -> None:
     write(evidence.desk, shown)
 
 
+def written_in_two_ways(evidence: Evidence) -> None:
+    shown = evidence.desk.shown(SUBMISSION)[ANSWER]
+    write(evidence.desk, shown.replace("Helix GM", "Drive GM"))
+
+
 def old_one_after_new_one(evidence: Evidence) -> None:
     write(evidence.desk, "Filme ilegível, T000003.")
 
@@ -238,6 +243,7 @@ def request(method: str) -> Any:
         (other_status, "Jotform shows the status 'aprovado'"),
         (other_manufacturer, "Jotform shows the manufacturers 'Straumann'"),
         (written_twice, "a decision was written twice"),
+        (written_in_two_ways, "a decision was written twice"),
         (old_one_after_new_one, "an old decision came after a newer one"),
         (without_a_mark, "'' is no one decision"),
         (endless_edits, "2 edits were sent for 1 decisions and 0 setbacks"),
@@ -255,6 +261,12 @@ def test_the_verdict_finds(
 ) -> None:
     damage(evidence)
     assert finding in "\n".join(verdict.violations(evidence))
+
+
+def test_a_tooth_that_was_corrected_is_written_once_more(evidence: Evidence) -> None:
+    shown = evidence.desk.shown(SUBMISSION)[ANSWER]
+    write(evidence.desk, shown.replace("4 mm", "4 mm; dente 26"))
+    assert "twice" not in "\n".join(verdict.violations(evidence))
 
 
 def test_without_a_key_an_answer_waits_for_one_and_nothing_stands_at_jotform(

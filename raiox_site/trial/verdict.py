@@ -13,6 +13,7 @@ from raiox_site.trial.desk import ANSWER, MANUFACTURER, MARK, STATUS, Truth
 from raiox_site.trial.evidence import Evidence
 
 MARKS = re.compile(r"\bT\d{6}\b")
+TOOTH = re.compile(r"; dente \d+")
 DECISIONS = (CaseEvent.What.APPROVED, CaseEvent.What.REJECTED)
 DECIDED = (Case.Status.APPROVED, Case.Status.REJECTED)
 # How many edits more than decisions a killed process or a failure of Jotform may cause.
@@ -115,24 +116,36 @@ def _lines(text: str) -> list[str]:
 
 
 def no_decision_is_written_twice(evidence: Evidence) -> Findings:
-    """A decision carries a mark of its own; marks count upwards."""
+    """A decision carries a mark of its own; marks count upwards. One is written once more only
+    where the sender corrected the tooth that it names."""
     written: dict[str, list[str]] = {}
     for effect in evidence.desk.effects():
         if effect.question == ANSWER:
-            marks = MARKS.findall(effect.text)
-            if len(marks) != 1:
+            if len(MARKS.findall(effect.text)) != 1:
                 yield f"submission {effect.submission_id}: {effect.text!r} is no one decision"
-            written.setdefault(effect.submission_id, []).extend(marks)
-    for submission_id, marks in written.items():
-        if len(set(marks)) < len(marks):
+            written.setdefault(effect.submission_id, []).append(effect.text)
+    for submission_id, texts in written.items():
+        marks = [mark for text in texts for mark in MARKS.findall(text)]
+        if len(set(texts)) < len(texts) or _rewordings(texts):
             yield f"submission {submission_id}: a decision was written twice: {marks}"
-        elif marks != sorted(marks):
+        if marks != sorted(marks):
             yield f"submission {submission_id}: an old decision came after a newer one: {marks}"
+
+
+def _rewordings(texts: list[str]) -> list[str]:
+    """Decisions that were written in two ways which differ in more than the tooth."""
+    ways: dict[str, set[str]] = {}
+    for text in texts:
+        for mark in MARKS.findall(text):
+            ways.setdefault(mark, set()).add(TOOTH.sub("", text))
+    return [mark for mark, wordings in ways.items() if len(wordings) > 1]
 
 
 def edits_do_not_loop(evidence: Evidence) -> Findings:
     decisions = CaseEvent.objects.filter(what__in=DECISIONS).count()
-    limit = decisions + EDITS_PER_SETBACK * evidence.setbacks
+    changes = CaseEvent.objects.filter(what=CaseEvent.What.UPDATED)
+    corrections = changes.filter(details__fields__contains="tooth").count()
+    limit = decisions + corrections + EDITS_PER_SETBACK * evidence.setbacks
     edits = len(evidence.desk.standin.edits())
     if edits > limit:
         yield f"{edits} edits were sent for {decisions} decisions and {evidence.setbacks} setbacks"
@@ -150,9 +163,11 @@ def every_delivery_is_accepted_and_stored(evidence: Evidence) -> Findings:
     for number in sorted(evidence.sent - evidence.accepted):
         yield f"delivery {number} was never accepted"
     marks = JotformDelivery.objects.values_list(f"fields__{MARK}", flat=True)
-    stored = {int(mark) for mark in marks if mark}
-    for number in sorted(evidence.accepted - stored):
-        yield f"delivery {number} was accepted and not stored"
+    missing = evidence.accepted - {int(mark) for mark in marks if mark}
+    # What says of people what their case does not say any more is forgotten, mark and all.
+    if len(missing) > JotformDelivery.objects.filter(fields={}).count():
+        for number in sorted(missing):
+            yield f"delivery {number} was accepted and not stored"
 
 
 def nobody_got_an_error(evidence: Evidence) -> Findings:
