@@ -32,7 +32,8 @@ class Command(BaseCommand):
     help = (
         "Sends webhook requests shaped like Jotform's to a running instance. The radiographs are\n"
         "served on a loopback port until every one was fetched, so the instance must run on\n"
-        "this machine and allow 127.0.0.1 in RAIOX_FETCH_ALLOW_HOSTS (make run does)."
+        "this machine and allow 127.0.0.1 in RAIOX_FETCH_ALLOW_HOSTS (make run does). It must run\n"
+        "without JOTFORM_API_KEY: with one it asks Jotform, which knows nothing of these."
     )
     requires_system_checks = []
     requires_migrations_checks = False
