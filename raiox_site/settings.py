@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from integrations.jotform.roles import ANSWER_ROLES, JOTFORM_ROLES
 from integrations.spaces import spaces_hosts, spaces_storage
-from raiox_site import environment
+from raiox_site import environment, log_lines
 from raiox_site.environment import integer, rate, secret, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -335,37 +335,4 @@ LOCALE_PATHS = [BASE_DIR / "raiox_site" / "locale"]
 TIME_ZONE = os.environ.get("TIME_ZONE") or "America/Sao_Paulo"
 USE_TZ = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "correlation": {"()": "raiox_site.logs.CorrelationFilter"},
-        "secrets": {"()": "raiox_site.logs.SecretsFilter"},
-    },
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s"}
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["correlation", "secrets"],
-        }
-    },
-    # Libraries speak up from WARNING on; open_clip writes to the root logger itself.
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        **{
-            package: {"level": os.environ.get("LOG_LEVEL") or "INFO"}
-            for package in ("implants", "matching", "cases", "integrations", "raiox_site")
-        },
-        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        # They tell of paths, where a secret may be; an error tracker would listen here too.
-        "django.request": {"filters": ["secrets"]},
-        "django.security.csrf": {"filters": ["secrets"]},
-        # Its warnings quote whole addresses, with a key or a patient's name in them.
-        "urllib3": {"level": "ERROR"},
-        "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-    },
-}
+LOGGING = log_lines.configuration(level=os.environ.get("LOG_LEVEL") or "INFO")

@@ -1,0 +1,43 @@
+"""What is logged, and how a line looks."""
+
+from typing import Any
+
+
+def configuration(*, level: str) -> dict[str, Any]:
+    """Django's LOGGING; `level` is that of our own packages."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "correlation": {"()": "raiox_site.logs.CorrelationFilter"},
+            "secrets": {"()": "raiox_site.logs.SecretsFilter"},
+        },
+        "formatters": {
+            "line": {
+                "format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s"
+            }
+        },
+        "handlers": {
+            "console": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["correlation", "secrets"],
+            }
+        },
+        # Libraries speak up from WARNING on; open_clip writes to the root logger itself.
+        "root": {"handlers": ["console"], "level": "WARNING"},
+        "loggers": {
+            **{
+                package: {"level": level}
+                for package in ("implants", "matching", "cases", "integrations", "raiox_site")
+            },
+            "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            # They tell of paths, where a secret may be; an error tracker would listen here too.
+            "django.request": {"filters": ["secrets"]},
+            "django.security.csrf": {"filters": ["secrets"]},
+            # Its warnings quote whole addresses, with a key or a patient's name in them.
+            "urllib3": {"level": "ERROR"},
+            "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        },
+    }
