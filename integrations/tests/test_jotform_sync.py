@@ -121,6 +121,17 @@ def test_every_page_is_read(
     assert sync.sync().asked == 7
 
 
+def test_the_task_ends_before_it_is_killed_and_the_command_takes_its_time(
+    db: None, jotform: JotformStandIn, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "BUDGET_SECONDS", 0.0)
+    add("101")
+    sync.sync_due()
+    poll = JotformPoll.objects.get()
+    assert (poll.polled_until, bool(poll.last_error)) == (None, True)
+    assert sync.sync().asked == 1
+
+
 def test_several_forms_are_polled_and_no_other_one(
     db: None, jotform: JotformStandIn, add: Callable[..., None], settings: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def sync_due() -> None:
         if recent.exists():
             continue
         try:
-            _sync_form(form_id, None)
+            _sync_form(form_id, None, seconds=BUDGET_SECONDS)
         except JotformError as error:
             log.warning("polling Jotform failed: %s", error)
 
@@ -65,7 +66,7 @@ def sync(*, since: datetime | None = None) -> Report:
     JOTFORM_FORM_IDS the whole account is asked, and only submissions with a film are taken.
     Raises JotformError.
     """
-    reports = [_sync_form(form_id, since) for form_id in _form_ids()]
+    reports = [_sync_form(form_id, since, seconds=math.inf) for form_id in _form_ids()]
     return Report(sum(one.seen for one in reports), sum(one.asked for one in reports))
 
 
@@ -73,19 +74,19 @@ def _form_ids() -> list[str]:
     return settings.JOTFORM_FORM_IDS or [""]
 
 
-def _sync_form(form_id: str, since: datetime | None) -> Report:
+def _sync_form(form_id: str, since: datetime | None, *, seconds: float) -> Report:
     poll, _is_new = JotformPoll.objects.get_or_create(form_id=form_id)
     with work_lock(WORK_LOCK, poll.pk) as acquired:
-        return _poll(poll, since) if acquired else Report()
+        return _poll(poll, since, seconds) if acquired else Report()
 
 
-def _poll(poll: JotformPoll, since: datetime | None) -> Report:
+def _poll(poll: JotformPoll, since: datetime | None, seconds: float) -> Report:
     started = timezone.now()
     begin = since or (poll.polled_until or started - FIRST_LOOK)
     report, ids = Report(), set[str]()
     JotformPoll.objects.filter(pk=poll.pk).update(tried_at=started)
     try:
-        for content in _changed(poll.form_id, begin - OVERLAP):
+        for content in _changed(poll.form_id, begin - OVERLAP, seconds):
             if str(content.get("id")) not in ids:
                 ids.add(str(content.get("id")))
                 report.seen += 1
@@ -100,10 +101,10 @@ def _poll(poll: JotformPoll, since: datetime | None) -> Report:
     return report
 
 
-def _changed(form_id: str, since: datetime) -> Iterator[dict[str, Any]]:
+def _changed(form_id: str, since: datetime, seconds: float) -> Iterator[dict[str, Any]]:
     """Every submission that was made or edited since then, some of them twice."""
     client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
-    end = time.monotonic() + BUDGET_SECONDS
+    end = time.monotonic() + seconds
     text = since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     for field in FIELDS:
         for offset in itertools.count(0, PAGE):
