@@ -1,5 +1,6 @@
 """The films of a case: kept as they came, then replaced by their clean copy."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ class CaseMovedOn(Exception):
 
 
 FOLDER = "uploads"
+# As `upload_path` names films; whatever else lies there is not ours.
+MONTH = re.compile(r"\d{4}-\d{2}")
+OURS = re.compile(r"[0-9a-f]{32}")
 DELETE_TASK = "cases.tasks.delete_film"
 Fetch = Callable[[str], bytes]
 
@@ -117,8 +121,9 @@ def _is_wanted(image: CaseImage) -> bool:
 def orphans() -> Iterator[str]:
     """Names of the stored files of films that no row names: one was deleted, or its worker
     killed, before the other; or the row is about to be written. Raises what the storage does."""
-    for folder in [FOLDER, *(f"{FOLDER}/{month}" for month in _listed(FOLDER)[0])]:
-        names = [f"{folder}/{name}" for name in _listed(folder)[1]]
+    months = [month for month in _listed(FOLDER)[0] if MONTH.fullmatch(month)]
+    for folder in (f"{FOLDER}/{month}" for month in months):
+        names = [f"{folder}/{name}" for name in _listed(folder)[1] if OURS.fullmatch(name)]
         rows = CaseImage.objects.filter(file__startswith=f"{folder}/")
         known = set(rows.values_list("file", flat=True))
         yield from (name for name in names if name not in known)

@@ -1,7 +1,7 @@
 """Erasing personal data: when its time is over, or when a person asks."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -17,6 +17,7 @@ from cases.models import Case, CaseEvent, CaseImage, client_hash
 from implants.storage import STORAGE_ERRORS
 
 log = logging.getLogger(__name__)
+_erasers: list[Callable[[str], None]] = []
 
 # Longer than any film is on its way from the storage into its row.
 ORPHAN_AGE = timedelta(days=1)
@@ -59,8 +60,11 @@ def purge(*, days: int | None = None, at: datetime | None = None, dry_run: bool 
 def purge_orphans(*, at: datetime | None = None) -> int:
     """Delete stored films that no case names any more, a day old and older; their number.
 
-    A storage that fails is tried again by the next run.
+    Only where RAIOX_PURGE_ORPHANS says that nobody else stores films there: those of another
+    installation have no row here. A storage that fails is tried again by the next run.
     """
+    if not settings.RAIOX_PURGE_ORPHANS:
+        return 0
     before = (at or timezone.now()) - ORPHAN_AGE
     try:
         names = list(islice(films.orphans(), ORPHANS_AT_ONCE))
@@ -77,7 +81,14 @@ def erase_person(*, email: str, by: User | None = None) -> int:
         return 0
     ids = list(Case.objects.filter(client_hash=identity).values_list("pk", flat=True))
     _erase_all(ids, by=by)
+    for erase_elsewhere in _erasers:
+        erase_elsewhere(email)
     return len(ids)
+
+
+def also_erase(action: Callable[[str], None]) -> None:
+    """Have `action` erase what a layer above keeps of the person with this e-mail address."""
+    _erasers.append(action)
 
 
 def _erase_all(case_ids: Iterable[int], *, by: User | None = None) -> None:

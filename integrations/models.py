@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case
 
+# While it waits in the queue, a row may be queued again after this.
+QUEUE_LEASE = timedelta(minutes=1)
+
 
 class JotformDelivery(models.Model):
     """One webhook request as it came, secrets redacted; kept before anything else is done.
@@ -70,6 +73,11 @@ class JotformSubmission(models.Model):
 
     def __str__(self) -> str:
         return self.submission_id
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether its reading waits out a failure, and is not merely queued."""
+        return bool(self.next_try_at and self.next_try_at > timezone.now() + QUEUE_LEASE)
 
 
 class JotformPoll(models.Model):

@@ -5,9 +5,10 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from cases.models import Case
+from cases.retention import also_erase
 from cases.signals import case_decided, case_matched
 from integrations import notify
-from integrations.jotform.incoming import readings
+from integrations.jotform.incoming import inbox, readings
 from integrations.jotform.outgoing import outbox
 from integrations.models import JotformDelivery
 from matching.queue import on_worker_start
@@ -32,6 +33,7 @@ def forget_deliveries(sender: type[Case], instance: Case, **kwargs: object) -> N
         JotformDelivery.objects.filter(Q(case=instance) | repeated).delete()
 
 
+also_erase(inbox.forget_person)
 on_worker_start(readings.ask_due)
 on_worker_start(outbox.send_due)
 on_worker_start(outbox.requeue_lost)

@@ -24,7 +24,7 @@ class SecretsFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         try:
             said = record.getMessage()
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, LookupError, AttributeError, RuntimeError):
             return True
         record.msg, record.args = without_secrets(said), None
         if record.exc_info and record.exc_info[0]:

@@ -99,6 +99,23 @@ def stored() -> list[str]:
     return sorted(found)
 
 
+LOST = "0" * 32
+
+
+@pytest.fixture(autouse=True)
+def own_storage(settings: Any) -> None:
+    settings.RAIOX_PURGE_ORPHANS = True
+
+
+def test_films_without_a_case_stay_where_another_installation_may_store_films_too(
+    case: Case, settings: Any
+) -> None:
+    settings.RAIOX_PURGE_ORPHANS = False
+    default_storage.save(f"uploads/2026-01/{LOST}", ContentFile(b"x"))
+    assert retention.purge_orphans(at=tomorrow()) == 0
+    assert default_storage.exists(f"uploads/2026-01/{LOST}")
+
+
 def tomorrow() -> datetime:
     return timezone.now() + timedelta(days=1, minutes=1)
 
@@ -133,11 +150,19 @@ def test_the_copy_of_a_run_that_was_killed_is_deleted_by_the_purge(
 
 
 def test_young_files_and_those_of_others_are_left_alone(case: Case) -> None:
-    for name in ("uploads/2026-01/young", "referencia/1/a.jpg", "clientes/a.jpg"):
+    for name in (
+        f"uploads/2026-01/{LOST}",
+        "uploads/2026-01/notes.txt",
+        "uploads/other",
+        "referencia/1/a.jpg",
+        "clientes/a.jpg",
+    ):
         default_storage.save(name, ContentFile(b"x"))
     assert retention.purge_orphans() == 0
     assert retention.purge_orphans(at=tomorrow()) == 1
-    assert len(stored()) == 1
+    assert not default_storage.exists(f"uploads/2026-01/{LOST}")
+    assert default_storage.exists("uploads/2026-01/notes.txt")
+    assert default_storage.exists("uploads/other")
     assert default_storage.exists("referencia/1/a.jpg")
     assert default_storage.exists("clientes/a.jpg")
 
@@ -152,7 +177,7 @@ def test_one_purge_deletes_a_bounded_number_of_films(
 ) -> None:
     monkeypatch.setattr(retention, "ORPHANS_AT_ONCE", 2)
     for number in range(3):
-        default_storage.save(f"uploads/2026-01/{number}", ContentFile(b"x"))
+        default_storage.save(f"uploads/2026-01/{number:032x}", ContentFile(b"x"))
     assert [retention.purge_orphans(at=tomorrow()) for _ in range(3)] == [2, 1, 0]
 
 
@@ -163,11 +188,11 @@ def test_a_storage_that_fails_does_not_stop_the_purge(
     def failing(name: str) -> None:
         raise PermissionError("the bucket says no")
 
-    default_storage.save("uploads/2026-01/lost", ContentFile(b"x"))
+    default_storage.save(f"uploads/2026-01/{LOST}", ContentFile(b"x"))
     with monkeypatch.context() as patch:
         patch.setattr(default_storage._wrapped, step, failing)
         patch.setattr(retention, "ORPHAN_AGE", timedelta(0))
         tasks.purge_expired()
     assert "the next run retries" in caplog.text
-    assert default_storage.exists("uploads/2026-01/lost")
+    assert default_storage.exists(f"uploads/2026-01/{LOST}")
     assert retention.purge_orphans(at=tomorrow()) == 1

@@ -1,13 +1,17 @@
 """How an answer and the edits of others go together. Real HTTP, real PostgreSQL."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
+from django.utils import timezone
 
 from cases import retention, review
 from cases.models import Case
 from integrations.jotform.client import JotformClient
+from integrations.jotform.incoming import readings
 from integrations.jotform.simulation.standin import JotformStandIn
 from integrations.models import JotformSubmission, ResultReturn
 from integrations.tests.answering import (
@@ -15,6 +19,7 @@ from integrations.tests.answering import (
     Status,
     reopen,
     send,
+    take_in_edits,
     when_its_time_has_come,
 )
 
@@ -157,3 +162,48 @@ def test_a_submission_of_another_form_gets_no_answer(
 
     assert send(answer).status == Status.GIVEN_UP
     assert jotform.edits() == []
+
+
+def test_a_tooth_corrected_while_the_answer_is_being_written_is_in_it_in_the_end(
+    jotform: JotformStandIn, answer: ResultReturn
+) -> None:
+    edit_submission = JotformClient.edit_submission
+
+    def overtaken(self: Any, *args: Any, **options: Any) -> None:
+        edit_submission(self, *args, **options)
+        if jotform.shown(SUBMISSION, "6") == "26":
+            jotform.edit(SUBMISSION, answers={"6": "37"})
+            readings.ask(submission_id=SUBMISSION)
+            take_in_edits()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JotformClient, "edit_submission", overtaken)
+        assert send(answer).status == Status.QUEUED
+    for _ in range(2):
+        when_its_time_has_come(answer)
+    assert answer.status == Status.SENT
+    assert "37" in jotform.shown(SUBMISSION, "10")
+
+
+def test_a_reading_that_waits_out_an_outage_is_not_waited_for_once_jotform_answers(
+    jotform: JotformStandIn, answer: ResultReturn
+) -> None:
+    jotform.edit(SUBMISSION, answers={"6": "37"})
+    later = timezone.now() + timedelta(hours=6)
+    JotformSubmission.objects.update(asked=1, attempts=9, next_try_at=later)
+    send(answer)
+    assert JotformSubmission.objects.get().next_try_at < later
+    assert when_its_time_has_come(answer).status == Status.SENT
+
+
+def test_a_submission_that_is_another_one_whenever_it_is_read_is_given_up_in_the_end(
+    jotform: JotformStandIn, answer: ResultReturn
+) -> None:
+    ResultReturn.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    for number in range(20):
+        jotform.edit(SUBMISSION, answers={"3": {"first": "Dra.", "last": f"Outra {number}"}})
+        JotformSubmission.objects.update(read=F("asked"))
+        send(answer)
+        ResultReturn.objects.update(next_try_at=timezone.now())
+    answer.refresh_from_db()
+    assert answer.status == Status.GIVEN_UP

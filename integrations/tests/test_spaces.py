@@ -110,10 +110,14 @@ def test_the_real_bucket_is_addressed_over_https_without_a_public_domain() -> No
     assert "custom_domain" not in options
 
 
-def test_films_that_no_case_names_are_purged_from_the_bucket(case: Case, bucket: Any) -> None:
-    for name in ("uploads/2026-01/lost", "uploads/lost", "clientes/a.jpg"):
+def test_films_that_no_case_names_are_purged_from_the_bucket(
+    case: Case, bucket: Any, settings: Any
+) -> None:
+    settings.RAIOX_PURGE_ORPHANS = True
+    lost = f"uploads/2026-01/{'0' * 32}"
+    for name in (lost, "uploads/lost", "clientes/a.jpg"):
         bucket.put_object(Bucket=BUCKET, Key=name, Body=b"x")
     film = str(case.images.get().file.name)
     assert retention.purge_orphans() == 0
-    assert retention.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 2
-    assert sorted(keys(bucket)) == sorted([film, "clientes/a.jpg"])
+    assert retention.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 1
+    assert sorted(keys(bucket)) == sorted([film, "clientes/a.jpg", "uploads/lost"])

@@ -15,17 +15,16 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from cases.films import IncomingImage
-from cases.models import Case
+from cases.models import Case, client_hash
 from integrations.jotform.incoming import payload, readings, submissions
 from integrations.jotform.incoming.form import Submission
-from integrations.models import JotformDelivery
+from integrations.models import JotformDelivery, JotformSubmission
 from matching.locks import work_lock
 
 MAX_SUBMISSION_ID = 32
 MAX_FORM_ID = 64
-# Until then a delivery is being taken in; later nobody expects its case any more.
+# Until then a delivery is being taken in.
 LEFT_AFTER = timedelta(minutes=1)
-LEFT_UNTIL = timedelta(days=1)
 LEFT_AT_ONCE = 200
 WORK_LOCK = "raiox.delivery"
 
@@ -106,7 +105,7 @@ def take_in_left_behind() -> int:
     then its error is raised.
     """
     now = timezone.now()
-    left = _left().filter(received_at__range=(now - LEFT_UNTIL, now - LEFT_AFTER))
+    left = _left().filter(received_at__lt=now - LEFT_AFTER)
     ids = list(left.order_by("pk").values_list("pk", flat=True)[:LEFT_AT_ONCE])
     with ExitStack() as stack:
         for delivery_id in reversed(ids):
@@ -126,19 +125,31 @@ def _take_in_left(delivery_id: int) -> None:
         submission = submissions.said_in(delivery)
         if not can_be_taken_in(submission):
             forget(delivery)
-        elif newer := _overtaking(delivery):
+        elif newer := _overtaking(delivery, submission):
             _tie(delivery, submission, newer)
         else:
             deliver(delivery, submission)
 
 
-def _overtaking(delivery: JotformDelivery) -> Case | None:
-    """The case, if it says already what a later delivery said."""
+def _overtaking(delivery: JotformDelivery, submission: Submission) -> Case | None:
+    """The case, if it says already what a later delivery said: one that was submitted later,
+    where both tell when they were, else one that arrived later."""
+    known = JotformSubmission.objects.filter(submission_id=delivery.submission_id).first()
+    if submission.submitted_ms and submission.submitted_ms > ((known and known.submitted_ms) or 0):
+        return None
     later = JotformDelivery.objects.filter(
         submission_id=delivery.submission_id, pk__gt=delivery.pk, problem=""
     )
     newest = later.exclude(case=None).select_related("case").first()
     return newest.case if newest else None
+
+
+def forget_person(email: str) -> None:
+    """A delivery that was not taken in yet has no case by which its person could be erased."""
+    identity = client_hash(email)
+    for delivery in _left():
+        if client_hash(submissions.said_in(delivery).dentist_email) == identity:
+            forget(delivery)
 
 
 def _tie(delivery: JotformDelivery, submission: Submission, case: Case) -> None:

@@ -5,7 +5,7 @@ The row (`JotformSubmission`) says what has to be read, the queue only carries i
 
 import logging
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -25,7 +25,7 @@ from integrations.jotform.incoming import submissions
 from integrations.jotform.incoming.api_submission import parse_api
 from integrations.jotform.incoming.form import Submission
 from integrations.jotform.patience import next_try
-from integrations.models import JotformSubmission, StaffNotice
+from integrations.models import QUEUE_LEASE, JotformSubmission, StaffNotice
 from matching import radiograph
 from matching.locks import is_locked, work_lock
 from matching.queue import enqueue
@@ -40,7 +40,6 @@ MAX_ATTEMPTS = 20
 FILES_PATIENCE = 4
 # For looking whether films were replaced; a task is killed after 60 seconds.
 LOOK_SECONDS = 25.0
-QUEUE_LEASE = timedelta(minutes=1)
 
 
 def ask(*, submission_id: str, form_id: str = "", case: Case | None = None) -> None:
@@ -149,6 +148,7 @@ def _check_whole(row: JotformSubmission, submission: Submission) -> None:
 def _release(row: JotformSubmission) -> None:
     """The key was taken away: then the delivery is believed, as without one."""
     with transaction.atomic():
+        _lock(row)
         if row.case is not None:
             changes.confirm(case_id=row.case.pk)
         _settle(row)
@@ -169,8 +169,7 @@ def _check_trust(row: JotformSubmission, content: dict[str, Any]) -> None:
 def _apply(row: JotformSubmission, submission: Submission, version: str) -> None:
     replaced = _replaced(row, submission) if row.version not in ("", version) else []
     with transaction.atomic():
-        # Before the case, as everybody else: two that lock the other way round would block.
-        JotformSubmission.objects.select_for_update().get(pk=row.pk)
+        _lock(row)
         received = submissions.receive(submission)
         if not received.is_new:
             submissions.revise(received.case, submission, is_complete=True, replaced=replaced)
@@ -209,6 +208,7 @@ def _put_off(row: JotformSubmission, error: JotformError) -> None:
         _give_up(row, str(error))
         return
     with transaction.atomic():
+        _lock(row)
         if isinstance(error, KeyRefused):
             notify.alert(kind=StaffNotice.Kind.JOTFORM_REFUSES)
         if row.case is not None:
@@ -224,10 +224,16 @@ def _put_off(row: JotformSubmission, error: JotformError) -> None:
 def _give_up(row: JotformSubmission, reason: str) -> None:
     """A case that was held becomes a failed one, for a person to see; others stay."""
     with transaction.atomic():
+        _lock(row)
         case = row.case
         if case is not None and Case.objects.held().filter(pk=case.pk).exists():
             intake.fail(case_id=case.pk, reason=reason)
         _settle(row, last_error=reason[:255])
+
+
+def _lock(row: JotformSubmission) -> None:
+    """Before the case, as everybody does: two that lock the other way round would block."""
+    JotformSubmission.objects.select_for_update().get(pk=row.pk)
 
 
 def _settle(row: JotformSubmission, **changed: Any) -> None:

@@ -77,7 +77,8 @@ def revise(
         is_complete=is_complete,
     )
     _tell(case, change)
-    _forget_outdated(case, change)
+    if change.fields:
+        _forget_outdated(case, change)
     return change
 
 

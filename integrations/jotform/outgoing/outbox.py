@@ -17,12 +17,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case, CaseEvent
-from integrations.models import ResultReturn
+from integrations.models import QUEUE_LEASE, ResultReturn
 from matching.locks import is_locked
 from matching.queue import enqueue
 
 RETURN_TASK = "integrations.tasks.send_return"
-QUEUE_LEASE = timedelta(minutes=1)
 LOST_AT_MOST = 20
 CONFIGURATION_CHECK = timedelta(minutes=1)
 Status, Channel = ResultReturn.Status, ResultReturn.Channel
@@ -63,7 +62,7 @@ def send_again(*, return_id: int, by: User) -> ResultReturn:
         answer = ResultReturn.objects.select_related("case").get(pk=return_id)
         if answer.status == Status.WITHDRAWN or answer.revision != answer.case.revision:
             raise NotSendable(_("The case was reopened: this answer is out of date."))
-        _queue(answer, by=by)
+        queue(answer, by=by)
     return answer
 
 
@@ -74,7 +73,7 @@ def correct(*, case: Case) -> None:
         case=case, channel=Channel.JOTFORM, status=Status.SENT, revision=case.revision
     )
     for answer in sent.select_related("case"):
-        _queue(answer)
+        queue(answer)
 
 
 @contextmanager
@@ -146,11 +145,12 @@ def _put_in(case: Case, channel: ResultReturn.Channel) -> ResultReturn:
         defaults={"next_try_at": timezone.now() + QUEUE_LEASE},
     )
     if is_new or row.status not in (Status.SENT, Status.QUEUED):
-        _queue(row)
+        queue(row)
     return row
 
 
-def _queue(row: ResultReturn, *, by: User | None = None) -> None:
+def queue(row: ResultReturn, *, by: User | None = None) -> None:
+    """Send it (again), with its attempts forgiven. The caller holds the lock of the case."""
     row.status, row.attempts, row.last_error, row.sent_at = Status.QUEUED, 0, "", None
     row.next_try_at = timezone.now() + QUEUE_LEASE
     row.save()

@@ -89,8 +89,12 @@ def _attempt(row: ResultReturn) -> None:
 
 
 def _mark_sent(row: ResultReturn) -> None:
-    """Also one that was withdrawn in that very moment: it is out."""
+    """Also one that was withdrawn in that very moment: it is out. One that names a tooth which
+    was corrected meanwhile is written once more."""
     with outbox.case_locked(row):
+        if _was_corrected(row):
+            outbox.queue(row)
+            return
         changed = (
             ResultReturn.objects.filter(pk=row.pk)
             .exclude(status=Status.SENT)
@@ -100,8 +104,18 @@ def _mark_sent(row: ResultReturn) -> None:
             outbox.record(row, CaseEvent.What.ANSWER_SENT)
 
 
+def _was_corrected(row: ResultReturn) -> bool:
+    if row.channel != Channel.JOTFORM:
+        return False
+    now = Case.objects.get(pk=row.case_id)
+    return now.is_decided and now.revision == row.revision and now.tooth != row.case.tooth
+
+
 def _put_off(row: ResultReturn, error: JotformError) -> None:
     next_try_at, attempts = next_try(error, attempts=row.attempts)
+    if isinstance(error, writing.Edited) and row.created_at < timezone.now() - LATE:
+        # A submission that is another one whenever it is read would be waited for for ever.
+        attempts = row.attempts
     if error.is_final(row.attempts) or attempts >= MAX_ATTEMPTS:
         _give_up(row, str(error))
         return

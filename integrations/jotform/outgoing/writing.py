@@ -64,6 +64,8 @@ def _fields(row: ResultReturn, submission: Mapping[str, Any]) -> dict[str, str]:
         is_due = ResultReturn.objects.unsent().filter(pk=row.pk, revision=case.revision).exists()
         if not is_due or not case.is_decided:
             raise OutOfDate(_("The case was reopened: this answer is out of date."), permanent=True)
+        # What is written is what this case says, not what it says when that is done.
+        row.case = case
         return answer.fields(case, submission)
 
 
@@ -86,7 +88,9 @@ def _refuse_edited(case: Case, submission: dict[str, Any]) -> None:
     if known and known.version == readings.version_of(submission):
         return
     is_settled = known is None or known.asked == known.read
-    if is_settled:
+    is_asleep = known is not None and known.is_asleep
+    if is_settled or is_asleep:
+        # Jotform has just answered: a reading that waits out an outage need not any more.
         readings.ask(submission_id=submission_id, form_id=case.form_id, case=case)
     if known and is_settled and known.last_error:
         raise JotformError(known.last_error, permanent=False)
