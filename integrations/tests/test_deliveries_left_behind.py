@@ -121,13 +121,39 @@ def test_with_a_key_the_case_is_held_and_jotform_asked(
     assert JotformSubmission.objects.get().asked == 1
 
 
-@pytest.mark.parametrize("minutes", [0, 25 * 60], ids=["is under way", "is a day old"])
-def test_a_delivery_is_left_alone_that(db: None, killed: Any, minutes: int) -> None:
+@pytest.mark.parametrize(
+    ("minutes", "cases"), [(0, 0), (25 * 60, 1)], ids=["under way", "after a day without a worker"]
+)
+def test_a_delivery_is_taken_in_once_its_request_is_over(
+    db: None, killed: Any, minutes: int, cases: int
+) -> None:
     killed(post, FIRST)
     age(minutes)
     sweep()
-    assert not Case.objects.exists()
+    assert Case.objects.count() == cases
     assert JotformDelivery.objects.get().fields
+
+
+def test_a_later_edit_that_was_kept_is_taken_in_after_an_older_delivery(
+    db: None, killed: Any
+) -> None:
+    post(FIRST)
+    killed(post, EDITED)
+    post(FIRST)
+    age()
+    sweep()
+    assert Case.objects.get().tooth == 37
+
+
+def test_who_is_erased_does_not_come_back_with_a_delivery_that_was_left_behind(
+    db: None, killed: Any
+) -> None:
+    killed(post, FIRST)
+    assert retention.erase_person(email="Dentista@example.com") == 0
+    age()
+    sweep()
+    assert not Case.objects.exists()
+    assert JotformDelivery.objects.get().fields == {}
 
 
 @pytest.mark.parametrize(
