@@ -34,18 +34,20 @@ class Change:
 def revise(
     *,
     case_id: int,
-    person: Person,
+    person: Person | None,
     images: Sequence[IncomingImage],
     form_id: str = "",
     replaced: Collection[int] = (),
     is_complete: bool = True,
+    confirms: bool = True,
 ) -> Change:
     """Make the case say what its sender says now, and process new films; nothing happens where
     it says so already.
 
     `images` are all films that the sender shows now: where the list `is_complete`, films with
     an address that are not on it are removed. `replaced` are ids of films whose content is
-    another one by now, at the same address. A case that was held is confirmed by this.
+    another one by now, at the same address. Without a `person` only films change. A case that
+    was held is released where this `confirms` it.
     Changed films bring any case back to `received` (a decision is taken back), other changes
     leave its status; an archived case stays as it is. Raises Case.DoesNotExist.
     """
@@ -56,7 +58,7 @@ def revise(
         if case.status != Case.Status.ARCHIVED:
             gone = _gone(case, images if is_complete else None, replaced)
             change = _apply(case, person, [*_addresses(case, images, gone), *stored], gone)
-            if case.is_held:
+            if case.is_held and confirms:
                 _confirm(case, form_id)
     films.discard(row for row in stored if row.pk is None)
     return change
@@ -113,9 +115,10 @@ def _place(case: Case, address: str) -> str:
 
 
 def _apply(
-    case: Case, person: Person, added: Sequence[CaseImage], gone: Sequence[CaseImage]
+    case: Case, person: Person | None, added: Sequence[CaseImage], gone: Sequence[CaseImage]
 ) -> Change:
-    change = Change(_change_person(case, person), len(added), len(gone), case.is_decided)
+    fields = _change_person(case, person) if person else ()
+    change = Change(fields, len(added), len(gone), case.is_decided)
     if change and not case.is_held:
         case.record(
             CaseEvent.What.UPDATED,

@@ -1,4 +1,4 @@
-"""A Jotform on a loopback port, and a case from it, for the tests about answers."""
+"""A Jotform, a Telegram and a case on this machine, for the tests about answers and notices."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +10,7 @@ from integrations.jotform import client
 from integrations.jotform.simulation.standin import API_KEY, JotformStandIn, SimulatedSubmission
 from integrations.models import JotformSubmission, ResultReturn
 from integrations.tests.answering import FILM, SUBMISSION, approve, make_implant
+from integrations.tests.channels import CHAT, PUBLIC, RECIPIENTS, TOKEN, TelegramStandIn
 from matching.radiograph import digest
 
 
@@ -69,3 +70,20 @@ def answer(case: Case, approver: Any) -> ResultReturn:
 def staff_is_told(settings: Any) -> None:
     """One channel is configured: each notice is one row."""
     settings.RAIOX_TELEGRAM_TOKEN, settings.RAIOX_TELEGRAM_CHAT = "1:abc", "7"
+
+
+@pytest.fixture
+def by_mail(settings: Any) -> None:
+    settings.EMAIL_URL = "smtp://mail.example"
+    settings.RAIOX_NOTIFY_EMAILS = RECIPIENTS
+    settings.RAIOX_PUBLIC_URL = PUBLIC
+
+
+@pytest.fixture
+def telegram(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[TelegramStandIn]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    settings.RAIOX_PUBLIC_URL = PUBLIC
+    settings.RAIOX_TELEGRAM_TOKEN, settings.RAIOX_TELEGRAM_CHAT = TOKEN, CHAT
+    with TelegramStandIn() as standin:
+        settings.RAIOX_TELEGRAM_BASE = standin.base
+        yield standin

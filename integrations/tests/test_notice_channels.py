@@ -20,10 +20,7 @@ from integrations.models import StaffNotice
 from integrations.notices import telegram as transport
 from integrations.tests.channels import (
     CHAT,
-    PUBLIC,
-    RECIPIENTS,
     TOKEN,
-    TelegramStandIn,
     new_case,
     row,
     run,
@@ -34,23 +31,6 @@ from matching.locks import is_locked
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Channel = StaffNotice.Channel
-
-
-@pytest.fixture
-def by_mail(settings):
-    settings.EMAIL_URL = "smtp://mail.example"
-    settings.RAIOX_NOTIFY_EMAILS = RECIPIENTS
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-
-
-@pytest.fixture
-def telegram(settings, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-    settings.RAIOX_TELEGRAM_TOKEN, settings.RAIOX_TELEGRAM_CHAT = TOKEN, CHAT
-    with TelegramStandIn() as standin:
-        settings.RAIOX_TELEGRAM_BASE = standin.base
-        yield standin
 
 
 def seconds_until(at):

@@ -12,7 +12,7 @@ from cases.models import Case, CaseEvent
 from cases.signals import case_matched
 from integrations import notify, tasks
 from integrations.models import StaffNotice
-from integrations.tests.channels import CHAT, PUBLIC, RECIPIENTS, TOKEN, TelegramStandIn
+from integrations.tests.channels import PUBLIC, RECIPIENTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,23 +27,6 @@ PERSONAL = {
     "decision_reason": "Um motivo",
     "failure": "Uma falha",
 }
-
-
-@pytest.fixture
-def by_mail(settings):
-    settings.EMAIL_URL = "smtp://mail.example"
-    settings.RAIOX_NOTIFY_EMAILS = RECIPIENTS
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-
-
-@pytest.fixture
-def telegram(settings, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-    settings.RAIOX_TELEGRAM_TOKEN, settings.RAIOX_TELEGRAM_CHAT = TOKEN, CHAT
-    with TelegramStandIn() as standin:
-        settings.RAIOX_TELEGRAM_BASE = standin.base
-        yield standin
 
 
 def matched(case=None, **facts):

@@ -12,7 +12,6 @@ from integrations.tests.channels import (
     RECIPIENTS,
     TOKEN,
     MailServer,
-    TelegramStandIn,
     new_case,
     row,
     run,
@@ -22,23 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Channel = StaffNotice.Channel
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
-
-
-@pytest.fixture
-def by_mail(settings):
-    settings.EMAIL_URL = "smtp://mail.example"
-    settings.RAIOX_NOTIFY_EMAILS = RECIPIENTS
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-
-
-@pytest.fixture
-def telegram(settings, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-    settings.RAIOX_TELEGRAM_TOKEN, settings.RAIOX_TELEGRAM_CHAT = TOKEN, CHAT
-    with TelegramStandIn() as standin:
-        settings.RAIOX_TELEGRAM_BASE = standin.base
-        yield standin
 
 
 def test_a_mail_server_that_fails_does_not_hold_telegram(telegram, by_mail, settings):

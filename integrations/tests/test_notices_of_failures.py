@@ -17,11 +17,7 @@ from integrations import notify, tasks
 from integrations.models import StaffNotice
 from integrations.notices import failures
 from integrations.tests.channels import (
-    CHAT,
     PUBLIC,
-    RECIPIENTS,
-    TOKEN,
-    TelegramStandIn,
     new_case,
 )
 
@@ -29,22 +25,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Kind = StaffNotice.Kind
 FAILED_QUEUE = f"{PUBLIC}/admin/cases/case/?status=failed"
-
-
-@pytest.fixture
-def by_mail(settings):
-    settings.EMAIL_URL = "smtp://mail.example"
-    settings.RAIOX_NOTIFY_EMAILS = RECIPIENTS
-    settings.RAIOX_PUBLIC_URL = PUBLIC
-
-
-@pytest.fixture
-def telegram(settings, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    settings.RAIOX_TELEGRAM_TOKEN, settings.RAIOX_TELEGRAM_CHAT = TOKEN, CHAT
-    with TelegramStandIn() as standin:
-        settings.RAIOX_TELEGRAM_BASE = standin.base
-        yield standin
 
 
 def failed_case(case=None):

@@ -18,6 +18,7 @@ MAX_TEXT = 20_000
 MAX_JSON = 1_000_000
 # Shorter ones are words that people write.
 MIN_SECRET = 6
+MAX_DIGITS = 20
 REDACTED = "[redacted]"
 
 _SENSITIVE = (
@@ -95,7 +96,7 @@ def each_text(value: object, change: Callable[[str], str], depth: int = 0) -> ob
 
 
 def _redact_field(name: str, value: object) -> object:
-    parsed = _parsed(value)
+    parsed = parsed_json(value)
     if parsed is None or not isinstance(value, str):
         return _redact(name, value)
     kept = _redact(name, parsed)
@@ -106,7 +107,7 @@ def _redact_field(name: str, value: object) -> object:
     return text if len(text) <= MAX_JSON else f"[{len(text)} characters]"
 
 
-def _parsed(value: object) -> object:
+def parsed_json(value: object) -> object:
     """The object or list that a text is the JSON of; None for anything else."""
     if not isinstance(value, str) or value.lstrip("\ufeff \t\r\n")[:1] not in ("{", "["):
         return None
@@ -117,7 +118,8 @@ def _parsed(value: object) -> object:
 
 
 def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= 20 else digits
+    # Longer numbers are none that anybody counts with, and too long ones cannot even be read.
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
 def _redact(name: str, value: object, depth: int = 0) -> object:

@@ -1,7 +1,6 @@
 """Reading what Jotform and plain clients send. Nothing here touches the database, and
 nothing that a client can send raises."""
 
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from integrations.jotform.incoming.addresses import is_web_address
 from integrations.jotform.incoming.api_submission import parse_api
-from integrations.jotform.incoming.cleaning import clean_text, redact
+from integrations.jotform.incoming.cleaning import MAX_DIGITS, clean_text, parsed_json, redact
 from integrations.jotform.incoming.form import (
     FILE_NAME,
     Form,
@@ -40,8 +39,6 @@ EARLIEST_MS = 1_000_000_000_000
 AHEAD_MS = 10 * 60 * 1000
 
 _QUESTION = re.compile(r"^q([0-9]+)_(.+)$", re.DOTALL)
-# Longer numbers are none that anybody counts with, and too long ones cannot even be read.
-_MAX_DIGITS = 20
 
 
 def parse(fields: Mapping[str, str], *, field_map: Mapping[str, str]) -> Submission:
@@ -92,17 +89,10 @@ def _json_questions(answers: Mapping[str, Any]) -> Iterator[Question]:
 def _raw_request(text: object) -> tuple[dict[str, Any], str]:
     if not text:
         return {}, _("The webhook came without the form's answers (rawRequest).")
-    try:
-        raw = json.loads(str(text).lstrip("\ufeff"), parse_int=_integer)
-    except (ValueError, RecursionError):
-        raw = None
+    raw = parsed_json(text)
     if not isinstance(raw, dict):
         return {}, _("The form's answers (rawRequest) cannot be read.")
     return raw, ""
-
-
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 def _questions(raw: Mapping[str, Any]) -> Iterator[Question]:
@@ -146,7 +136,7 @@ def _question(match: re.Match[str], value: object, *, is_upload: bool = False) -
 def _milliseconds(value: object) -> int | None:
     """A moment between 2001 and now, as milliseconds since 1970; None for anything else."""
     text = clean_text(value)
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
         return None
     number = int(text)
     return number if EARLIEST_MS <= number <= time.time() * 1000 + AHEAD_MS else None

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from cases import changes, films, intake
+from cases import changes, intake
 from cases.changes import Change
 from cases.films import IncomingImage
 from cases.models import Case
@@ -94,23 +94,11 @@ def revise_with_files(
 
 def add_films(case: Case, uploaded: Sequence[IncomingImage]) -> Change:
     """Add films to a known case, and nothing else; one that is held stays so."""
-    with transaction.atomic():
-        # What the case says of people is written back: nobody may change it meanwhile.
-        known = Case.objects.select_for_update().get(pk=case.pk)
-        if known.is_held and known.status != Case.Status.ARCHIVED:
-            return _add_to_held(known, uploaded)
-        change = changes.revise(
-            case_id=known.pk, person=_known_person(known), images=uploaded, is_complete=False
-        )
-        _tell(known, change)
+    change = changes.revise(
+        case_id=case.pk, person=None, images=uploaded, is_complete=False, confirms=False
+    )
+    _tell(case, change)
     return change
-
-
-def _add_to_held(case: Case, uploaded: Sequence[IncomingImage]) -> Change:
-    known = set(case.images.values_list("sha256", flat=True))
-    added = [films.store(image) for image in uploaded if image.sha256 not in known]
-    films.create(case, added)
-    return Change(films_added=len(added))
 
 
 def _tell(case: Case, change: Change) -> None:
@@ -166,16 +154,6 @@ def _person(submission: Submission) -> intake.Person:
         patient_name=submission.patient_name,
         tooth=submission.tooth,
         consent_at=timezone.now() if submission.consent else None,
-    )
-
-
-def _known_person(case: Case) -> intake.Person:
-    return intake.Person(
-        dentist_name=case.dentist_name,
-        dentist_email=case.dentist_email,
-        patient_name=case.patient_name,
-        tooth=case.tooth,
-        consent_at=case.consent_at,
     )
 
 
