@@ -30,7 +30,7 @@ FIRST_LOOK = timedelta(days=7)
 # up for clocks, and for submissions that appear late.
 OVERLAP = timedelta(hours=16)
 PAGE = 200
-# A task is killed after 60 seconds.
+# For all forms together: a task is killed after 60 seconds.
 BUDGET_SECONDS = 40.0
 # Calls of the account's daily limit that are left to answers and readings.
 RESERVED_CALLS = 50
@@ -49,12 +49,13 @@ def sync_due() -> None:
     if not settings.JOTFORM_API_KEY.strip() or not settings.RAIOX_JOTFORM_SYNC_MINUTES:
         return
     limit = timezone.now() - timedelta(minutes=settings.RAIOX_JOTFORM_SYNC_MINUTES)
+    end = time.monotonic() + BUDGET_SECONDS
     for form_id in _form_ids():
         recent = JotformPoll.objects.filter(form_id=form_id, tried_at__gt=limit)
         if recent.exists():
             continue
         try:
-            _sync_form(form_id, None, seconds=BUDGET_SECONDS)
+            _sync_form(form_id, None, end=end)
         except JotformError as error:
             log.warning("polling Jotform failed: %s", error)
 
@@ -66,7 +67,7 @@ def sync(*, since: datetime | None = None) -> Report:
     JOTFORM_FORM_IDS the whole account is asked, and only submissions with a film are taken.
     Raises JotformError.
     """
-    reports = [_sync_form(form_id, since, seconds=math.inf) for form_id in _form_ids()]
+    reports = [_sync_form(form_id, since, end=math.inf) for form_id in _form_ids()]
     return Report(sum(one.seen for one in reports), sum(one.asked for one in reports))
 
 
@@ -74,19 +75,19 @@ def _form_ids() -> list[str]:
     return settings.JOTFORM_FORM_IDS or [""]
 
 
-def _sync_form(form_id: str, since: datetime | None, *, seconds: float) -> Report:
+def _sync_form(form_id: str, since: datetime | None, *, end: float) -> Report:
     poll, _is_new = JotformPoll.objects.get_or_create(form_id=form_id)
     with work_lock(WORK_LOCK, poll.pk) as acquired:
-        return _poll(poll, since, seconds) if acquired else Report()
+        return _poll(poll, since, end) if acquired else Report()
 
 
-def _poll(poll: JotformPoll, since: datetime | None, seconds: float) -> Report:
+def _poll(poll: JotformPoll, since: datetime | None, end: float) -> Report:
     started = timezone.now()
     begin = since or (poll.polled_until or started - FIRST_LOOK)
     report, ids = Report(), set[str]()
     JotformPoll.objects.filter(pk=poll.pk).update(tried_at=started)
     try:
-        for content in _changed(poll.form_id, begin - OVERLAP, seconds):
+        for content in _changed(poll.form_id, begin - OVERLAP, end):
             if str(content.get("id")) not in ids:
                 ids.add(str(content.get("id")))
                 report.seen += 1
@@ -101,10 +102,9 @@ def _poll(poll: JotformPoll, since: datetime | None, seconds: float) -> Report:
     return report
 
 
-def _changed(form_id: str, since: datetime, seconds: float) -> Iterator[dict[str, Any]]:
+def _changed(form_id: str, since: datetime, end: float) -> Iterator[dict[str, Any]]:
     """Every submission that was made or edited since then, some of them twice."""
     client = JotformClient(settings.JOTFORM_API_BASE, settings.JOTFORM_API_KEY)
-    end = time.monotonic() + seconds
     text = since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     for field in FIELDS:
         for offset in itertools.count(0, PAGE):
