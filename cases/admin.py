@@ -21,8 +21,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from cases import panel
 from cases.models import Case
+from cases.panel import page
 
 ALL = "all"
 # What still needs somebody; few rows, so that they are counted on every visit.
@@ -122,15 +122,15 @@ class CaseAdmin(admin.ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         protect = self.admin_site.admin_view
         own = [
-            path("<int:case_id>/review/", protect(panel.review_page), name="cases_case_review"),
-            path("<int:case_id>/approve/", protect(panel.approve), name="cases_case_approve"),
-            path("<int:case_id>/reject/", protect(panel.reject), name="cases_case_reject"),
-            path("<int:case_id>/retry/", protect(panel.retry), name="cases_case_retry"),
-            path("<int:case_id>/implants/", protect(panel.implants), name="cases_case_implants"),
+            path("<int:case_id>/review/", protect(page.review_page), name="cases_case_review"),
+            path("<int:case_id>/approve/", protect(page.approve), name="cases_case_approve"),
+            path("<int:case_id>/reject/", protect(page.reject), name="cases_case_reject"),
+            path("<int:case_id>/retry/", protect(page.retry), name="cases_case_retry"),
+            path("<int:case_id>/implants/", protect(page.implants), name="cases_case_implants"),
             path(
                 "<int:case_id>/films/<int:image_id>/",
                 # The film's own Cache-Control stands: it is private and short.
-                protect(panel.film, cacheable=True),
+                protect(page.film, cacheable=True),
                 name="cases_case_film",
             ),
         ]

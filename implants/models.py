@@ -11,7 +11,15 @@ from django.core.files.base import File
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from implants.vocabulary import Apex, BodyShape, Collar, Connection, Level, Thread
+from implants.vocabulary import (
+    Apex,
+    BodyShape,
+    Collar,
+    Connection,
+    Level,
+    PlatformSwitching,
+    Thread,
+)
 
 # Of a size as dentists write it, `4,3 x 10 mm`, only the numbers are looked for.
 _BETWEEN_NUMBERS = re.compile(r"(?<=\d) ?(?:(?:mm ?)?[x×] ?(?=\d)|mm\b)", re.IGNORECASE)
@@ -79,6 +87,14 @@ class Implant(models.Model):
     )
     thread_leads = models.PositiveSmallIntegerField(_("thread leads"), null=True, blank=True)
     apex = models.CharField(_("apex"), max_length=20, choices=Apex, blank=True, default="")
+    platform_switching = models.CharField(
+        _("platform switching"),
+        max_length=3,
+        choices=PlatformSwitching,
+        blank=True,
+        default="",
+        db_default="",
+    )
     is_active = models.BooleanField(_("active"), default=True)
     source = models.TextField(
         _("source"), blank=True, help_text=_("Where the facts come from, and what is unverified")
@@ -187,7 +203,17 @@ class ReferenceImage(models.Model):
         _("provenance"), max_length=20, choices=Provenance, default=Provenance.CLINIC
     )
     note = models.CharField(_("note"), max_length=255, blank=True)
+    # Off: kept, for what was compared with it, but not searched any more.
+    is_active = models.BooleanField(_("active"), default=True, db_default=True)
     error = models.CharField(_("error"), max_length=255, blank=True, editable=False)
+    width = models.PositiveIntegerField(null=True, editable=False)
+    height = models.PositiveIntegerField(null=True, editable=False)
+    # Codes of what is doubtful about the picture, written when it is indexed; null before.
+    warnings = models.JSONField(null=True, editable=False)
+    # The reference of another manufacturer's implant that it resembles too much.
+    twin = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
     created_at = models.DateTimeField(_("added at"), auto_now_add=True)
 
     class Meta:

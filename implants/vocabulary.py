@@ -26,6 +26,11 @@ class Connection(models.TextChoices):
     ONE_PIECE = "one_piece", _("one-piece")
 
 
+class PlatformSwitching(models.TextChoices):
+    YES = "yes", _("with platform switching")
+    NO = "no", _("without platform switching")
+
+
 class BodyShape(models.TextChoices):
     PARALLEL = "parallel", _("parallel")
     SEMI_TAPERED = "semi_tapered", _("parallel with a tapered apex")
@@ -57,3 +62,15 @@ class Apex(models.TextChoices):
     NARROW = "narrow", _("narrow, tapered")
     CUTTING = "cutting", _("with cutting flutes")
     OPEN = "open", _("open, hollow")
+
+
+# What a reviewer can say of a fixture on a film; each may be "not sure".
+FEATURES: dict[str, type[models.TextChoices]] = {
+    "level": Level,
+    "connection": Connection,
+    "platform_switching": PlatformSwitching,
+    "collar": Collar,
+    "body_shape": BodyShape,
+    "thread": Thread,
+    "apex": Apex,
+}

@@ -22,7 +22,11 @@ class EmbeddingQuerySet(models.QuerySet["Embedding"]):
         return self.filter(encoder=encoder)
 
     def searchable(self) -> Self:
-        return self.filter(reference_image__implant__is_active=True, reference_image__error="")
+        return self.filter(
+            reference_image__implant__is_active=True,
+            reference_image__is_active=True,
+            reference_image__error="",
+        )
 
     def nearest(self, vector: Sequence[float], *, encoder: str, limit: int) -> Self:
         """The `limit` nearest searchable vectors of `encoder`, nearest first.

@@ -6,6 +6,7 @@ from cases.models.case import (
     client_hash,
     pause_before,
 )
+from cases.models.desk import Presence, ReferenceProposal, RejectionReason
 from cases.models.event import CaseEvent
 from cases.models.film import CaseImage, Finding, Result
 
@@ -17,6 +18,9 @@ __all__ = [
     "CaseEvent",
     "CaseImage",
     "Finding",
+    "Presence",
+    "ReferenceProposal",
+    "RejectionReason",
     "Result",
     "client_hash",
     "pause_before",

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import correlation
 from cases.models.event import CaseEvent
-from cases.models.film import Result
+from cases.models.film import Finding, Result
+from matching.confidence import Band
 
 MAX_ATTEMPTS = 3
 # Films that cannot be fetched yet are looked for after 20, 40, 80 … seconds: 85 minutes in all.
@@ -69,6 +70,7 @@ class Case(models.Model):
         received → failed  → received            (retry)
         failed   → rejected                      (its film can never be read)
         pending | approved | rejected | failed → received   (the sender changed its films)
+        approved | rejected → pending            (undone before the answer left)
         any      → archived                      (personal data purged)
 
     A status changes by a conditional UPDATE or under a row lock, in `cases.intake`,
@@ -135,6 +137,21 @@ class Case(models.Model):
     )
     decision_reason = models.TextField(_("reason of rejection"), blank=True)
     note = models.TextField(_("note to the dentist"), blank=True, default="", db_default="")
+    # Never leaves the house; personal data may be in it, so that it is erased with the case.
+    internal_note = models.TextField(_("internal note"), blank=True, default="", db_default="")
+    # Why nothing was identified, as a code; `decision_reason` says it to the dentist.
+    outcome = models.CharField(
+        _("outcome"),
+        max_length=20,
+        choices=Finding.Outcome,
+        blank=True,
+        default="",
+        db_default="",
+    )
+    # The lowest band of its findings.
+    band = models.CharField(
+        _("confidence"), max_length=10, choices=Band, blank=True, default="", db_default=""
+    )
 
     objects = CaseQuerySet.as_manager()
 
@@ -170,6 +187,16 @@ class Case(models.Model):
                 name="case_failed_has_reason",
             ),
             models.CheckConstraint(
+                condition=models.Q(
+                    outcome__in=["", "identified", "not_in_catalogue", "unreadable"]
+                ),
+                name="case_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(band__in=["", "high", "medium", "low", "untrained"]),
+                name="case_band_known",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(tooth__isnull=True) | models.Q(tooth__gte=11, tooth__lte=85),
                 name="case_tooth_is_fdi",
             ),
@@ -177,6 +204,11 @@ class Case(models.Model):
         indexes = [
             models.Index(fields=["status", "-priority", "created_at"], name="case_queue"),
             models.Index(fields=["-created_at", "-id"], name="case_newest_first"),
+            models.Index(
+                fields=["decided_at"],
+                condition=models.Q(decided_at__isnull=False),
+                name="case_decided_when",
+            ),
         ]
 
     def __str__(self) -> str:

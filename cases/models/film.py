@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from pgvector.django import VectorField
 
 from implants.models import Implant
+from matching.encoder import DIMENSIONS
 
 
 def upload_path(instance: "CaseImage", filename: str) -> str:
@@ -34,6 +36,12 @@ class CaseImage(models.Model):
     error = models.CharField(max_length=255, blank=True)
     # It could not be fetched, and may still come: it is looked for again.
     is_awaited = models.BooleanField(default=False, db_default=False)
+    # A small copy for lists. It lies under `uploads/` and goes with the film.
+    thumbnail = models.FileField(
+        upload_to=upload_path, max_length=255, blank=True, default="", db_default=""
+    )
+    # Boxes around fixtures that the finder proposes, best first; nobody has confirmed them.
+    suggested_boxes = models.JSONField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("film")
@@ -61,8 +69,17 @@ class CaseImage(models.Model):
 
 
 class Finding(models.Model):
-    """One fixture on one film. `box` is centre, size and angle in film pixels, or null for
-    the whole film."""
+    """One fixture on one film, and what was decided about it.
+
+    `box` is `matching.boxes.Box` as JSON, or null for the whole film. `vector` is what its
+    picture was searched by, of shape (512,) and of `encoder`: derived from the film, it is
+    erased with it. `seen` is what a reviewer saw, feature → word of its vocabulary.
+    """
+
+    class Outcome(models.TextChoices):
+        IDENTIFIED = "identified", _("identified")
+        NOT_IN_CATALOGUE = "not_in_catalogue", _("not in the catalogue")
+        UNREADABLE = "unreadable", _("cannot be read")
 
     class ProposedBy(models.TextChoices):
         FINDER = "finder", _("finder")
@@ -72,11 +89,31 @@ class Finding(models.Model):
     box = models.JSONField(null=True, blank=True)
     proposed_by = models.CharField(max_length=10, choices=ProposedBy, default=ProposedBy.FINDER)
     tooth = models.PositiveSmallIntegerField(null=True, blank=True)
+    outcome = models.CharField(
+        max_length=20, choices=Outcome, blank=True, default="", db_default=""
+    )
+    # For the dentist; only where the fixture was not identified.
+    reason = models.TextField(blank=True, default="", db_default="")
+    seen = models.JSONField(null=True, blank=True)
+    vector = VectorField(dimensions=DIMENSIONS, null=True)
+    encoder = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
         ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    outcome__in=["", "identified", "not_in_catalogue", "unreadable"]
+                ),
+                name="finding_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(vector__isnull=True) | ~models.Q(encoder=""),
+                name="finding_vector_has_encoder",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.case_image_id}/{self.pk}"

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Case, CaseImage, Finding, Result
-from cases.panel_forms import find_implants
+from cases.panel.forms import find_implants
 from cases.tests.making_cases import (
     act,
     choice,

@@ -19,9 +19,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cases import panel_changes, review
+from cases import review
 from cases.models import Case, CaseImage, Finding
-from cases.panel_forms import (
+from cases.panel import changes
+from cases.panel.forms import (
     Decision,
     Searches,
     film_blocks,
@@ -239,7 +240,7 @@ def _page_context(request: HttpRequest, case: Case) -> dict[str, Any]:
         "is_film_awaited": any(image.is_awaited for image in case.images.all()),
         "refresh_seconds": WAITING_REFRESH_SECONDS if is_waiting else REFRESH_SECONDS,
         "note_length": NOTE_LENGTH,
-        "history": panel_changes.history(case),
-        "changed_after_decision": panel_changes.changed_after_decision(case),
-        "reopening": panel_changes.reopening(case),
+        "history": changes.history(case),
+        "changed_after_decision": changes.changed_after_decision(case),
+        "reopening": changes.reopening(case),
     }

@@ -1,0 +1,1 @@
+"""The reviewers' panel: the queue, the case page and what is done on them."""

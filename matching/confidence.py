@@ -1,0 +1,41 @@
+"""How clearly the first candidate stands before the others, as a band."""
+
+from collections.abc import Sequence
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from matching.matcher import Candidate
+
+
+class Band(models.TextChoices):
+    """Bands, no probability: nothing is calibrated before enough decisions exist."""
+
+    HIGH = "high", _("high")
+    MEDIUM = "medium", _("medium")
+    LOW = "low", _("low")
+    UNTRAINED = "untrained", _("none: untrained encoder")
+
+
+# Lowe's ratio test (IJCV 2004, 60:91): the distance of the nearest over that of the next one.
+# It needs no absolute cut, which cosines of radiographs, all high and close together, lack.
+HIGH_RATIO = 0.6
+MEDIUM_RATIO = 0.85
+
+
+def band(candidates: Sequence[Candidate]) -> str:
+    """The band of ranked candidates (distinct implants, best first); empty without any.
+
+    Candidates of an encoder with random weights are always `untrained`; one alone is `low`.
+    """
+    if not candidates:
+        return ""
+    if "/random@" in candidates[0].encoder:
+        return Band.UNTRAINED
+    if len(candidates) < 2:
+        return Band.LOW
+    first, second = (1.0 - candidate.similarity for candidate in candidates[:2])
+    ratio = first / second if second > 0 else 1.0
+    if ratio <= HIGH_RATIO:
+        return Band.HIGH
+    return Band.MEDIUM if ratio <= MEDIUM_RATIO else Band.LOW
