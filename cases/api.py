@@ -1,9 +1,11 @@
 """The case API, behind JWT. Thin: every step is a function of `cases.review` and friends."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponseBase
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import generics
@@ -14,7 +16,7 @@ from rest_framework.views import APIView
 from cases import retention, review
 from cases.models import Case, CaseImage
 from cases.permissions import HasScope
-from cases.review import Choice
+from cases.review import Choice, ReviewError, Verdict
 from cases.serializers import (
     ApproveSerializer,
     CaseSerializer,
@@ -76,8 +78,14 @@ class CaseFilm(APIView):
         return private_image_response(image.file)
 
 
+def _wrong_door(is_approval: bool) -> str:
+    if is_approval:
+        return _("No fixture is identified: reject the case instead.")
+    return _("A fixture is identified: approve the case instead.")
+
+
 class CaseDecision(APIView):
-    """What approve, reject and callback share: the reviewer is the token's user."""
+    """What approve, reject, undo and callback share: the reviewer is the token's user."""
 
     permission_classes = (HasScope,)
     required_scope = "approver"
@@ -86,13 +94,33 @@ class CaseDecision(APIView):
         shown = Case.objects.for_review().get(pk=case.pk)
         return Response(CaseSerializer(shown, context={"request": request}).data)
 
+    def decide(
+        self, request: Request, pk: int, asked: Mapping[str, Any], *, is_approval: bool
+    ) -> Response:
+        """Raises ReviewError where the verdicts come to the other decision."""
+        verdicts = [Verdict(**verdict) for verdict in asked["verdicts"]]
+        if is_approval != any(verdict.is_identified for verdict in verdicts):
+            raise ReviewError(_wrong_door(is_approval))
+        case = review.decide(
+            case_id=pk,
+            verdicts=verdicts,
+            reviewer=_user(request),
+            note=asked.get("note", ""),
+            revision=asked.get("revision"),
+        )
+        return self.answer(request, case)
+
 
 @extend_schema_view(post=extend_schema(request=ApproveSerializer, responses=CaseSerializer))
 class CaseApprove(CaseDecision):
+    """Approve implants for the case, or say of each fixture what it is."""
+
     def post(self, request: Request, pk: int) -> Response:
         body = ApproveSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         asked = body.validated_data
+        if asked.get("verdicts"):
+            return self.decide(request, pk, asked, is_approval=True)
         case = review.approve(
             case_id=pk,
             choices=[Choice(implant_id) for implant_id in asked["implant_ids"]],
@@ -105,17 +133,31 @@ class CaseApprove(CaseDecision):
 
 @extend_schema_view(post=extend_schema(request=RejectSerializer, responses=CaseSerializer))
 class CaseReject(CaseDecision):
+    """Reject the case with a reason, or say of each fixture why it was not identified."""
+
     def post(self, request: Request, pk: int) -> Response:
         body = RejectSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         asked = body.validated_data
+        if asked.get("verdicts"):
+            return self.decide(request, pk, asked, is_approval=False)
         case = review.reject(
             case_id=pk,
             reason=asked["reason"],
             reviewer=_user(request),
+            note=asked.get("note", ""),
             revision=asked.get("revision"),
+            outcome=asked.get("outcome", ""),
         )
         return self.answer(request, case)
+
+
+@extend_schema_view(post=extend_schema(request=None, responses=CaseSerializer))
+class CaseUndo(CaseDecision):
+    """Take a decision back, for as long as its answer has not left; then 409."""
+
+    def post(self, request: Request, pk: int) -> Response:
+        return self.answer(request, review.undo(case_id=pk, by=_user(request)))
 
 
 @extend_schema_view(post=extend_schema(request=None, responses=CaseSerializer))

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,6 +10,7 @@ class CasesConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import pre_execute
 
-        from cases import correlation, sweep  # noqa: F401
+        from cases import correlation, reasons, sweep  # noqa: F401
 
         pre_execute.connect(correlation.start_task)
+        post_migrate.connect(reasons.ensure, sender=self)

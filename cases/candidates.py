@@ -1,16 +1,18 @@
 """The candidates for the films of a case."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import cast
 
 from django.utils.translation import gettext as _
 
 from cases import films
 from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
-from matching.matcher import Candidate, match
+from matching.confidence import Measured, band, lowest
+from matching.matcher import Match, look_up
 from matching.radiograph import Radiograph, RadiographError
 
 # A task is killed after 60 seconds.
@@ -20,10 +22,10 @@ FETCHES_AT_ONCE = 6
 
 @dataclass
 class Outcome:
-    """What came of one film: candidates, or the reason why there are none (yet)."""
+    """What came of one film: what was found, or the reason why nothing was (yet)."""
 
     image: CaseImage
-    candidates: list[Candidate] = field(default_factory=list)
+    found: Match | None = None
     error: str = ""
     may_come: bool = False
 
@@ -85,16 +87,31 @@ def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph
         may_come = isinstance(error, ImageUnavailable) and error.may_come
         CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
         return Outcome(image, error=str(error), may_come=may_come)
-    return Outcome(image, candidates=match(film))
+    films.prepare(image, film)
+    return Outcome(image, found=look_up(film.image))
 
 
-def keep(outcome: Outcome) -> None:
-    """Write down the finding of a film and its ranked candidates."""
-    finding = Finding.objects.create(case_image=outcome.image)
-    Result.objects.bulk_create(_results(finding, outcome.candidates))
+def keep(finding: Finding, found: Match) -> None:
+    """Write down what a fixture, or a whole film, was searched by, and its ranked candidates
+    in place of earlier ones. What a person approved stays. The caller holds the case's lock."""
+    finding.vector, finding.encoder = found.vector.tolist(), found.encoder
+    finding.save()
+    finding.results.filter(approved=False).delete()
+    finding.results.update(rank=None)
+    Result.objects.bulk_create(_results(finding, found))
 
 
-def _results(finding: Finding, candidates: Sequence[Candidate]) -> list[Result]:
+def band_of(case: Case) -> str:
+    """The lowest band of the case's findings (see `matching.confidence`)."""
+    results = Result.objects.filter(finding__case_image__case=case, rank__isnull=False)
+    by_finding: dict[int, list[Result]] = {}
+    for result in results.order_by("finding_id", "rank"):
+        by_finding.setdefault(result.finding_id, []).append(result)
+    return lowest(band(cast(list[Measured], ranked)) for ranked in by_finding.values())
+
+
+def _results(finding: Finding, found: Match) -> list[Result]:
+    approved = set(finding.results.values_list("implant_id", flat=True))
     return [
         Result(
             finding=finding,
@@ -104,5 +121,6 @@ def _results(finding: Finding, candidates: Sequence[Candidate]) -> list[Result]:
             similarity=candidate.similarity,
             encoder=candidate.encoder,
         )
-        for candidate in candidates
+        for candidate in found.candidates
+        if candidate.implant.pk not in approved
     ]

@@ -7,10 +7,10 @@ from urllib.parse import unquote, urlsplit
 from django.db import transaction
 from django.utils import timezone
 
-from cases import films
+from cases import films, proposals, undo
 from cases.films import IncomingImage
 from cases.intake import PROCESS_TASK, Person
-from cases.models import Case, CaseEvent, CaseImage, Result
+from cases.models import Case, CaseEvent, CaseImage
 from matching.queue import enqueue
 
 
@@ -126,6 +126,11 @@ def _apply(
             films_added=change.films_added,
             films_removed=change.films_removed,
         )
+    if change.has_films and case.is_decided:
+        case.record(CaseEvent.What.REOPENED)
+        undo.take_back(case)
+    elif "consent_at" in change.fields and not case.consent_at:
+        proposals.withdraw(case)
     films.remove(gone)
     films.create(case, added)
     if change.has_films:
@@ -150,14 +155,7 @@ def _change_person(case: Case, person: Person) -> tuple[str, ...]:
 
 
 def _start_again(case: Case) -> None:
-    """→ received; a decision that was made on other films is taken back."""
-    if case.is_decided:
-        case.record(CaseEvent.What.REOPENED)
-        case.decided_at = case.decided_by = None
-        case.decision_reason = case.note = ""
-        results = Result.objects.filter(finding__case_image__case=case)
-        results.filter(rank=None).delete()
-        results.update(approved=False, approved_at=None, approved_by=None)
+    """→ received: other films are to be looked at."""
     case.revision += 1
     case.requeue()
     if not case.is_held:

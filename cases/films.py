@@ -1,5 +1,6 @@
 """The films of a case: kept as they came, then replaced by their clean copy."""
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from cases.models import Case, CaseImage
-from matching import radiograph
+from implants.storage import STORAGE_ERRORS
+from matching import finder, radiograph
 from matching.queue import enqueue
 from matching.radiograph import Radiograph
+
+log = logging.getLogger(__name__)
 
 
 class ImageUnavailable(Exception):
@@ -31,6 +35,7 @@ FOLDER = "uploads"
 # As `upload_path` names films; whatever else lies there is not ours.
 MONTH = re.compile(r"\d{4}-\d{2}")
 OURS = re.compile(r"[0-9a-f]{32}")
+THUMBNAIL_SIDE = 240
 DELETE_TASK = "cases.tasks.delete_film"
 Fetch = Callable[[str], bytes]
 
@@ -65,8 +70,15 @@ def store(image: IncomingImage) -> CaseImage:
 def discard(rows: Iterable[CaseImage]) -> None:
     """Delete the stored bytes of rows that were never saved."""
     for row in rows:
-        if row.file:
-            row.file.storage.delete(str(row.file.name))
+        delete_files(row)
+
+
+def delete_files(image: CaseImage) -> None:
+    """Delete what is stored of a film: the thumbnail first, so that a film whose deletion was
+    interrupted is still known by its file. Raises what the storage does."""
+    for stored in (image.thumbnail, image.file):
+        if stored:
+            stored.storage.delete(str(stored.name))
 
 
 def create(case: Case, rows: Sequence[CaseImage]) -> None:
@@ -112,6 +124,26 @@ def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
     return film
 
 
+def prepare(image: CaseImage, film: Radiograph) -> None:
+    """Give a readable film its thumbnail and the boxes that the finder proposes, once.
+
+    A case is never lost to this: without a thumbnail the film itself is shown.
+    """
+    if image.thumbnail:
+        return
+    boxes = [box.as_json() for box in finder.propose(film.image)]
+    try:
+        image.thumbnail.save("", ContentFile(film.thumbnail(THUMBNAIL_SIDE)), save=False)
+    except STORAGE_ERRORS:
+        log.exception("no thumbnail of film %s could be stored", image.pk)
+    name = str(image.thumbnail.name or "")
+    with transaction.atomic():
+        rows = CaseImage.objects.filter(pk=image.pk, thumbnail="")
+        is_kept = _is_wanted(image) and rows.update(thumbnail=name, suggested_boxes=boxes)
+    if name and not is_kept:
+        image.thumbnail.storage.delete(name)
+
+
 def _is_wanted(image: CaseImage) -> bool:
     in_work = [Case.Status.RECEIVED, Case.Status.PENDING]
     case = Case.objects.select_for_update().filter(pk=image.case_id, status__in=in_work)
@@ -124,8 +156,11 @@ def orphans() -> Iterator[str]:
     months = [month for month in _listed(FOLDER)[0] if MONTH.fullmatch(month)]
     for folder in (f"{FOLDER}/{month}" for month in months):
         names = [f"{folder}/{name}" for name in _listed(folder)[1] if OURS.fullmatch(name)]
-        rows = CaseImage.objects.filter(file__startswith=f"{folder}/")
-        known = set(rows.values_list("file", flat=True))
+        rows = CaseImage.objects.values_list
+        known = {
+            *rows("file", flat=True).filter(file__startswith=f"{folder}/"),
+            *rows("thumbnail", flat=True).filter(thumbnail__startswith=f"{folder}/"),
+        }
         yield from (name for name in names if name not in known)
 
 
@@ -142,6 +177,6 @@ def remove(images: Sequence[CaseImage]) -> None:
     """Delete films that their sender took back, with what was found on them; a task deletes
     their files, once the transaction of the caller is committed."""
     CaseImage.objects.filter(pk__in=[image.pk for image in images]).delete()
-    for image in images:
-        if image.file:
-            enqueue(DELETE_TASK, str(image.file.name))
+    for stored in (file for image in images for file in (image.thumbnail, image.file)):
+        if stored:
+            enqueue(DELETE_TASK, str(stored.name))

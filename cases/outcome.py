@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def settle(case: Case, outcomes: Sequence[Outcome]) -> None:
     """Bring the case on by what came of its films. `case` is as it was when the run began:
     nothing is written when it is another one by now."""
-    found = [outcome for outcome in outcomes if outcome.candidates]
+    found = [outcome for outcome in outcomes if outcome.found]
     awaited = any(outcome.may_come for outcome in outcomes)
     if case.is_awaiting_review:
         _add(case, found, awaited=awaited)
@@ -78,8 +78,8 @@ def _complete(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:
         row = _unchanged(case).select_for_update().first()
         if row is None:
             return
-        for outcome in found:
-            candidates.keep(outcome)
+        _keep(found)
+        row.band = candidates.band_of(row)
         row.status, row.failure, row.matched_at = Case.Status.PENDING, "", timezone.now()
         row.postponed, row.next_try_at = 0, None
         if awaited:
@@ -96,12 +96,18 @@ def _add(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:
         row = Case.objects.awaiting_review().select_for_update().filter(pk=case.pk).first()
         if row is None or row.revision != case.revision:
             return
-        for outcome in found:
-            candidates.keep(outcome)
+        _keep(found)
+        row.band = candidates.band_of(row)
         if not awaited or row.postponed >= MAX_POSTPONED:
             row.next_try_at = None
             row.images.update(is_awaited=False)
         if found:
             row.revision += 1
             row.record(CaseEvent.What.MATCHED, films=len(found))
-        row.save(update_fields=["next_try_at", "revision", "updated_at"])
+        row.save(update_fields=["next_try_at", "revision", "band", "updated_at"])
+
+
+def _keep(found: Sequence[Outcome]) -> None:
+    for outcome in found:
+        if outcome.found is not None:
+            candidates.keep(Finding(case_image=outcome.image), outcome.found)

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from cases import films
-from cases.models import Case, CaseEvent, CaseImage, client_hash
+from cases import films, proposals
+from cases.models import Case, CaseEvent, CaseImage, Finding, client_hash
 from implants.storage import STORAGE_ERRORS
 
 log = logging.getLogger(__name__)
@@ -24,12 +24,15 @@ ORPHAN_AGE = timedelta(days=1)
 ORPHANS_AT_ONCE = 500
 
 
-def erase(*, case_id: int, by: User | None = None) -> Case:
-    """any → archived: films, names, e-mail and free text go; decision and figures stay.
+def erase(*, case_id: int, by: User | None = None, is_asked: bool | None = None) -> Case:
+    """any → archived: films and what was derived from them, names, e-mail and free text go;
+    decision and figures stay.
 
-    A film is deleted from the storage before its row forgets the name, so that an
-    interrupted or failing erasure is found and finished by the next one. Safe to repeat.
-    Raises Case.DoesNotExist, and whatever the storage raises.
+    Where a person asks (`is_asked`; unless said otherwise, where somebody does it), references
+    that were made from the films go too; those hold no personal data, and outlive the films
+    whose time is over. A film is deleted from the storage before its row forgets the name, so
+    that an interrupted or failing erasure is found and finished by the next one. Safe to
+    repeat. Raises Case.DoesNotExist, and whatever the storage raises.
     """
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_id)
@@ -37,11 +40,16 @@ def erase(*, case_id: int, by: User | None = None) -> Case:
             case.status = Case.Status.ARCHIVED
             case.record(CaseEvent.What.ARCHIVED, actor=by)
         case.dentist_name = case.dentist_email = case.patient_name = ""
-        case.client_hash = case.decision_reason = case.failure = case.note = ""
+        case.client_hash = case.decision_reason = case.failure = ""
+        case.note = case.internal_note = ""
         case.next_try_at = None
         case.save()
-        case.images.update(source_url="", error="")
-    _delete_films(case.images.exclude(file=""))
+        _forget_films(case)
+        if by is not None if is_asked is None else is_asked:
+            proposals.withdraw(case)
+        else:
+            proposals.forget_open(case)
+    _delete_films(case.images.exclude(file="", thumbnail=""))
     return case
 
 
@@ -80,7 +88,7 @@ def erase_person(*, email: str, by: User | None = None) -> int:
     if not identity:
         return 0
     ids = list(Case.objects.filter(client_hash=identity).values_list("pk", flat=True))
-    _erase_all(ids, by=by)
+    _erase_all(ids, by=by, is_asked=True)
     for erase_elsewhere in _erasers:
         erase_elsewhere(email)
     return len(ids)
@@ -91,10 +99,12 @@ def also_erase(action: Callable[[str], None]) -> None:
     _erasers.append(action)
 
 
-def _erase_all(case_ids: Iterable[int], *, by: User | None = None) -> None:
+def _erase_all(
+    case_ids: Iterable[int], *, by: User | None = None, is_asked: bool | None = None
+) -> None:
     for case_id in case_ids:
         try:
-            erase(case_id=case_id, by=by)
+            erase(case_id=case_id, by=by, is_asked=is_asked)
         except STORAGE_ERRORS:
             log.exception(
                 "the films of case %s could not be deleted; the next run retries", case_id
@@ -112,7 +122,18 @@ def _delete_if_older(name: str, before: datetime) -> bool:
     return is_older
 
 
+def _forget_films(case: Case) -> None:
+    """What the rows of the films and their fixtures say of the pictures."""
+    case.images.update(source_url="", error="", suggested_boxes=None)
+    Finding.objects.filter(case_image__case=case).update(
+        box=None, reason="", seen=None, vector=None, encoder=""
+    )
+    case.presences.all().delete()
+
+
 def _delete_films(images: QuerySet[CaseImage]) -> None:
     for image in images:
-        image.file.storage.delete(str(image.file.name))
-        CaseImage.objects.filter(pk=image.pk).update(file="", purged_at=timezone.now())
+        films.delete_files(image)
+        CaseImage.objects.filter(pk=image.pk).update(
+            file="", thumbnail="", purged_at=timezone.now()
+        )

@@ -1,46 +1,79 @@
 """What a reviewer decides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cases import verdicts as verdicts_
 from cases.intake import PROCESS_TASK
-from cases.models import Case, CaseEvent, Finding, Result
+from cases.models import Case, CaseEvent, Finding
 from cases.signals import case_decided
-from implants.models import Implant
+from cases.undo import Answers, TooLate, before_undo, can_undo, undo, undo_until
+from cases.verdicts import (
+    NOTE_LENGTH,
+    REASON_LENGTH,
+    Choice,
+    Outdated,
+    ReviewError,
+    StateConflict,
+    Verdict,
+)
 from matching.queue import enqueue
 
-NOTE_LENGTH = 1000
+__all__ = [
+    "NOTE_LENGTH",
+    "REASON_LENGTH",
+    "Answers",
+    "Choice",
+    "Outdated",
+    "ReviewError",
+    "StateConflict",
+    "TooLate",
+    "Verdict",
+    "announce_again",
+    "approve",
+    "before_undo",
+    "can_undo",
+    "decide",
+    "reject",
+    "retry",
+    "set_internal_note",
+    "set_priority",
+    "undo",
+    "undo_until",
+]
+
+Status, What = Case.Status, CaseEvent.What
 
 
-class ReviewError(ValueError):
-    """The decision cannot be made as asked. `str()` is a sentence for the reviewer."""
+def decide(
+    *,
+    case_id: int,
+    verdicts: Sequence[Verdict],
+    reviewer: User,
+    note: str = "",
+    internal_note: str | None = None,
+    revision: int | None = None,
+) -> Case:
+    """pending → approved when any fixture is identified, else rejected.
 
-
-class StateConflict(ReviewError):
-    """The case's status does not allow this (any more): somebody else may have decided."""
-
-
-class Outdated(StateConflict):
-    """The sender changed the case after the reviewer saw it, or a late film arrived."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("This case has changed since you opened it: look at it again before deciding.")
-        )
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An implant approved for a finding; without a finding, for the one that proposed it
-    best, else for the first."""
-
-    implant_id: int
-    finding_id: int | None = None
+    Every marked fixture needs a verdict, a film as a whole only where there is no other.
+    `note` (at most NOTE_LENGTH characters) goes out with the answer, `internal_note` never
+    does (None leaves the one that is there); `revision` is the one that the reviewer saw.
+    Raises ReviewError for verdicts that cannot be (it names the fixture) or texts too long,
+    Outdated when the sender has changed the case since that revision, StateConflict when it
+    does not await review, Case.DoesNotExist.
+    """
+    with transaction.atomic():
+        case = _locked(case_id, expected=(Status.PENDING,), revision=revision)
+        if internal_note is not None:
+            _note_down(case, internal_note, reviewer)
+        case.note = verdicts_.note(note)
+        _settle(case, verdicts, reviewer)
+    return case
 
 
 def approve(
@@ -53,45 +86,47 @@ def approve(
 ) -> Case:
     """pending → approved, with one or more implants of the catalogue.
 
-    `note` (at most NOTE_LENGTH characters) goes out with the answer; `revision` is the one
-    that the reviewer saw.
-    Raises ReviewError for no or unknown implants or findings or a note too long, Outdated
-    when the sender has changed the case since that revision, StateConflict when it does not
-    await review, Case.DoesNotExist.
+    Raises ReviewError for no or unknown implants or findings, a marked fixture that is not
+    among them or a note too long; else as `decide`.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=(Case.Status.PENDING,), revision=revision)
-        if not choices:
-            raise ReviewError(_("Choose at least one implant."))
-        implants = _implants(choices)
-        findings = list(Finding.objects.filter(case_image__case=case).order_by("pk"))
-        for choice in choices:
-            _mark(_result(choice, implants[choice.implant_id], findings), reviewer)
-        case.note = _note(note)
-        _decide(case, Case.Status.APPROVED, reviewer)
-        case.record(CaseEvent.What.APPROVED, actor=reviewer, implant_ids=sorted(implants))
-        case_decided.send(sender=Case, case=case)
+        case = _locked(case_id, expected=(Status.PENDING,), revision=revision)
+        case.note = verdicts_.note(note)
+        _settle(case, verdicts_.of_choices(case, choices), reviewer)
     return case
 
 
 def reject(
-    *, case_id: int, reason: str, reviewer: User, note: str = "", revision: int | None = None
+    *,
+    case_id: int,
+    reason: str,
+    reviewer: User,
+    note: str = "",
+    revision: int | None = None,
+    outcome: str = "",
+    internal_note: str | None = None,
 ) -> Case:
     """pending | failed → rejected; the reason, and a note if there is one, reach the dentist.
 
+    An `outcome` (not in the catalogue, or unreadable) holds for every fixture of the case.
     A case whose film can never be read would otherwise leave the dentist without an answer.
-    Raises ReviewError without a reason or for a note too long, Outdated, StateConflict (both
-    as `approve`), Case.DoesNotExist.
+    Raises ReviewError without a reason, for another outcome or a text too long; else as
+    `decide`.
     """
     with transaction.atomic():
-        expected = (Case.Status.PENDING, Case.Status.FAILED)
-        case = _locked(case_id, expected=expected, revision=revision)
-        if not reason.strip():
+        case = _locked(case_id, expected=(Status.PENDING, Status.FAILED), revision=revision)
+        if outcome not in ("", Finding.Outcome.NOT_IN_CATALOGUE, Finding.Outcome.UNREADABLE):
+            raise ReviewError(_("The decision could not be read. Please choose again."))
+        case.decision_reason, case.note = verdicts_.reason(reason), verdicts_.note(note)
+        if not case.decision_reason:
             raise ReviewError(_("Say why the case is rejected."))
-        case.decision_reason, case.note = reason.strip(), _note(note)
-        _decide(case, Case.Status.REJECTED, reviewer)
-        case.record(CaseEvent.What.REJECTED, actor=reviewer)
-        case_decided.send(sender=Case, case=case)
+        if internal_note is not None:
+            _note_down(case, internal_note, reviewer)
+        if outcome:
+            findings = Finding.objects.filter(case_image__case=case)
+            findings.update(outcome=outcome, reason=case.decision_reason)
+        case.outcome = outcome
+        _close(case, Status.REJECTED, reviewer)
     return case
 
 
@@ -101,9 +136,9 @@ def retry(*, case_id: int, by: User) -> Case:
     Raises StateConflict, Case.DoesNotExist.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=(Case.Status.FAILED,))
+        case = _locked(case_id, expected=(Status.FAILED,))
         case.requeue()
-        case.record(CaseEvent.What.RETRIED, actor=by)
+        case.record(What.RETRIED, actor=by)
         if not case.is_held:
             enqueue(PROCESS_TASK, case.pk)
     return case
@@ -122,9 +157,33 @@ def announce_again(*, case_id: int) -> Case:
     return case
 
 
+def set_priority(*, case_id: int, priority: int, by: User) -> Case:
+    """Say how urgent a case is. Raises ReviewError for no such priority, StateConflict for an
+    archived case, Case.DoesNotExist."""
+    with transaction.atomic():
+        case = _not_archived(case_id)
+        if priority not in Case.Priority.values:
+            raise ReviewError(_("There is no such priority."))
+        if case.priority != priority:
+            case.priority = priority
+            case.save(update_fields=["priority", "updated_at"])
+            case.record(What.PRIORITY, actor=by, priority=priority)
+    return case
+
+
+def set_internal_note(*, case_id: int, text: str, by: User) -> Case:
+    """Write the note that never leaves the house. Raises ReviewError for more than NOTE_LENGTH
+    characters, StateConflict for an archived case, Case.DoesNotExist."""
+    with transaction.atomic():
+        case = _not_archived(case_id)
+        _note_down(case, text, by)
+        case.save(update_fields=["internal_note", "updated_at"])
+    return case
+
+
 def _locked(case_id: int, *, expected: Sequence[Case.Status], revision: int | None = None) -> Case:
     case = Case.objects.select_for_update().get(pk=case_id)
-    is_over = case.is_decided or case.status == Case.Status.ARCHIVED
+    is_over = case.is_decided or case.status == Status.ARCHIVED
     if revision not in (None, case.revision) and not is_over:
         raise Outdated
     if case.status not in expected:
@@ -135,56 +194,33 @@ def _locked(case_id: int, *, expected: Sequence[Case.Status], revision: int | No
     return case
 
 
-def _note(text: str) -> str:
-    text = text.strip()
-    if len(text) > NOTE_LENGTH:
-        raise ReviewError(
-            _("The note is too long: at most %(limit)d characters.") % {"limit": NOTE_LENGTH}
-        )
-    return text
+def _not_archived(case_id: int) -> Case:
+    case = Case.objects.select_for_update().get(pk=case_id)
+    if case.status == Status.ARCHIVED:
+        raise StateConflict(_("The case was erased: nothing can be written to it any more."))
+    return case
 
 
-def _implants(choices: Sequence[Choice]) -> dict[int, Implant]:
-    implants = Implant.objects.in_bulk({choice.implant_id for choice in choices})
-    missing = sorted({choice.implant_id for choice in choices} - set(implants))
-    if missing:
-        raise ReviewError(
-            _("There is no implant %(ids)s in the catalogue.")
-            % {"ids": ", ".join(map(str, missing))}
-        )
-    return implants
+def _note_down(case: Case, text: str, by: User) -> None:
+    text = verdicts_.note(text)
+    if text != case.internal_note:
+        case.internal_note = text
+        case.record(What.NOTED, actor=by)
 
 
-def _result(choice: Choice, implant: Implant, findings: Sequence[Finding]) -> Result:
-    """The result row of this choice: the matcher's, or a new one without a rank."""
-    allowed = [f.pk for f in findings if choice.finding_id in (None, f.pk)]
-    if not allowed:
-        raise ReviewError(_("The case has no such finding."))
-    proposed = (
-        Result.objects.filter(finding_id__in=allowed, implant=implant)
-        .order_by("rank", "-similarity")
-        .first()
-    )
-    return proposed or Result(finding_id=allowed[0], implant=implant)
+def _settle(case: Case, verdicts: Sequence[Verdict], reviewer: User) -> None:
+    verdicts_.record(case, verdicts, reviewer)
+    is_approved = case.outcome == Finding.Outcome.IDENTIFIED
+    implant_ids = sorted({pk for verdict in verdicts for pk in verdict.implant_ids})
+    details = {"implant_ids": implant_ids} if is_approved else {}
+    _close(case, Status.APPROVED if is_approved else Status.REJECTED, reviewer, **details)
 
 
-def _mark(result: Result, reviewer: User) -> None:
-    result.approved, result.approved_at, result.approved_by = True, timezone.now(), reviewer
-    result.save()
-
-
-def _decide(case: Case, status: Case.Status, reviewer: User) -> None:
+def _close(case: Case, status: Case.Status, reviewer: User, **details: Sequence[int]) -> None:
     """Films that were still to come are not looked for any more."""
     case.status, case.decided_at, case.decided_by = status, timezone.now(), reviewer
     case.next_try_at = None
-    case.save(
-        update_fields=[
-            "status",
-            "decided_at",
-            "decided_by",
-            "decision_reason",
-            "note",
-            "next_try_at",
-            "updated_at",
-        ]
-    )
+    case.save()
+    what = What.APPROVED if status == Status.APPROVED else What.REJECTED
+    case.record(what, actor=reviewer, **details)
+    case_decided.send(sender=Case, case=case)

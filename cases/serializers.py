@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -5,8 +6,14 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from cases.models import Case, CaseEvent, CaseImage, Result
-from cases.review import NOTE_LENGTH
+from cases import review
+from cases.models import Case, CaseEvent, CaseImage, Finding, RejectionReason, Result
+from cases.review import NOTE_LENGTH, REASON_LENGTH, Verdict
+from implants.vocabulary import FEATURES
+
+HIGHEST = 2**31 - 1
+MOST_IMPLANTS = 20
+MOST_FIXTURES = 50
 
 
 class ResultSerializer(serializers.ModelSerializer[Result]):
@@ -33,13 +40,46 @@ class ResultSerializer(serializers.ModelSerializer[Result]):
         ]
 
 
+class BoxSerializer(serializers.Serializer[dict[str, float]]):
+    """Film pixels: centre, width across the fixture, height from platform to apex. `angle`, in
+    degrees: how far that way is turned clockwise from pointing straight down."""
+
+    x = serializers.FloatField()
+    y = serializers.FloatField()
+    width = serializers.FloatField()
+    height = serializers.FloatField()
+    angle = serializers.FloatField()
+
+
+class SeenSerializer(serializers.Serializer[dict[str, str]]):
+    """What a reviewer saw of a fixture; what is not sure is left out."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            name: serializers.ChoiceField(choices=words.choices, required=False)
+            for name, words in FEATURES.items()
+        }
+
+
+class FindingSerializer(serializers.ModelSerializer[Finding]):
+    """One fixture; without a box the film as a whole."""
+
+    box = BoxSerializer(allow_null=True)
+    seen = SeenSerializer(allow_null=True)
+
+    class Meta:
+        model = Finding
+        fields = ["id", "box", "proposed_by", "tooth", "outcome", "reason", "seen"]
+
+
 class CaseImageSerializer(serializers.ModelSerializer[CaseImage]):
     image_url = serializers.SerializerMethodField()
+    findings = FindingSerializer(many=True)
     results = serializers.SerializerMethodField()
 
     class Meta:
         model = CaseImage
-        fields = ["id", "image_url", "width", "height", "modality", "error", "results"]
+        fields = ["id", "image_url", "width", "height", "modality", "error", "findings", "results"]
 
     def get_image_url(self, image: CaseImage) -> str | None:
         if not image.is_readable:
@@ -63,6 +103,7 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
     images = CaseImageSerializer(many=True)
     events = CaseEventSerializer(many=True)
     decided_by = serializers.CharField(source="decided_by.username", default=None)
+    undo_until = serializers.SerializerMethodField()
 
     class Meta:
         model = Case
@@ -74,6 +115,8 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
             "status",
             "revision",
             "priority",
+            "band",
+            "outcome",
             "dentist_name",
             "dentist_email",
             "patient_name",
@@ -87,33 +130,73 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
             "matched_at",
             "decided_at",
             "decided_by",
+            "undo_until",
             "images",
             "events",
         ]
         read_only_fields = fields
 
+    def get_undo_until(self, case: Case) -> datetime | None:
+        """Until when the answer is held back, so that the decision can surely be undone."""
+        return review.undo_until(case)
+
+
+class VerdictSerializer(serializers.Serializer[Verdict]):
+    """What is decided about one fixture: implants where it was identified, else a reason."""
+
+    finding_id = serializers.IntegerField(min_value=1, max_value=HIGHEST)
+    outcome = serializers.ChoiceField(choices=Finding.Outcome.choices)
+    implant_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=HIGHEST),
+        max_length=MOST_IMPLANTS,
+        required=False,
+    )
+    reason = serializers.CharField(max_length=REASON_LENGTH, allow_blank=True, required=False)
+    seen = SeenSerializer(required=False)
+    tooth = serializers.IntegerField(min_value=11, max_value=85, required=False)
+
 
 class DecisionSerializer(serializers.Serializer[dict[str, Any]]):
     """`revision` is the one that the decision is based on: a case that its sender has changed
-    since is not decided, but answered with 409."""
+    since is not decided, but answered with 409. `verdicts`, one for each fixture, say more than
+    one answer for the whole case, and stand in place of it."""
 
-    revision = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    revision = serializers.IntegerField(min_value=1, max_value=HIGHEST, required=False)
+    verdicts = serializers.ListField(
+        child=VerdictSerializer(), required=False, max_length=MOST_FIXTURES
+    )
+    note = serializers.CharField(max_length=NOTE_LENGTH, allow_blank=True, required=False)
+    # What stands for the whole case where there are no verdicts, and what its absence is told.
+    for_all: tuple[str, Any]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        name, missing = self.for_all
+        if not attrs.get("verdicts") and name not in attrs:
+            raise serializers.ValidationError({name: [missing]})
+        return attrs
 
 
 class ApproveSerializer(DecisionSerializer):
+    for_all = ("implant_ids", _("Choose at least one implant."))
+
     implant_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
+        child=serializers.IntegerField(min_value=1, max_value=HIGHEST),
         allow_empty=False,
-        max_length=20,
+        max_length=MOST_IMPLANTS,
+        required=False,
         error_messages={"empty": _("Choose at least one implant.")},
     )
-    note = serializers.CharField(max_length=NOTE_LENGTH, allow_blank=True, required=False)
 
 
 class RejectSerializer(DecisionSerializer):
+    for_all = ("reason", _("Say why the case is rejected."))
+
     reason = serializers.CharField(
-        max_length=2000, error_messages={"blank": _("Say why the case is rejected.")}
+        max_length=REASON_LENGTH,
+        required=False,
+        error_messages={"blank": _("Say why the case is rejected.")},
     )
+    outcome = serializers.ChoiceField(choices=RejectionReason.Outcome.choices, required=False)
 
 
 class ErasureSerializer(serializers.Serializer[dict[str, Any]]):

@@ -10,6 +10,7 @@ urlpatterns = [
     re_path(rf"{CASE}/films/(?P<image_id>\d{{1,18}})/?$", api.CaseFilm.as_view(), name="case-film"),
     re_path(rf"{CASE}/approve/?$", api.CaseApprove.as_view(), name="case-approve"),
     re_path(rf"{CASE}/reject/?$", api.CaseReject.as_view(), name="case-reject"),
+    re_path(rf"{CASE}/undo/?$", api.CaseUndo.as_view(), name="case-undo"),
     re_path(rf"{CASE}/callback/?$", api.CaseCallback.as_view(), name="case-callback"),
     re_path(r"^privacy/erasure/?$", api.Erasure.as_view(), name="privacy-erasure"),
 ]

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Everything that `make` can do, also without make. Usage: deploy/dev.sh run|test|lint|stop|venv
+# Everything that `make` can do, also without make. Usage: deploy/dev.sh run|test|lint|stop|venv|browser
 #
-#   run    start the whole system on this machine (PORT, HOST, RAIOX_WEB_PROCESSES)
-#   test   the test suite on the embedded PostgreSQL, with coverage; arguments go to pytest
-#   lint   ruff, mypy, makemigrations --check, the API description
-#   stop   end what `run` started, or left behind
-#   venv   only create and fill the virtual environment
+#   run      start the whole system on this machine (PORT, HOST, RAIOX_WEB_PROCESSES)
+#   test     the test suite on the embedded PostgreSQL, with coverage; arguments go to pytest
+#   lint     ruff, mypy, makemigrations --check, the API description
+#   stop     end what `run` started, or left behind
+#   venv     only create and fill the virtual environment
+#   browser  install what the tests in a browser need (Chromium, axe-core); CHROMIUM names one
 #
 # RAIOX_PYTHON names the interpreter, RAIOX_VENV another place for the virtual environment.
 # pip's own variables are honoured: the default torch wheel for Linux brings CUDA along; a CPU
@@ -326,6 +327,12 @@ run_tests() {
     "$python" -m pytest --cov --cov-config=deploy/coveragerc --cov-report=term "$@"
 }
 
+browser() {
+    prepare_venv dev
+    trap - INT TERM HUP
+    deploy/browser/install.sh "$venv/browser"
+}
+
 lint() {
     local packages="implants matching cases integrations raiox_site" failed=""
     prepare_venv dev
@@ -351,5 +358,6 @@ case $action in
     lint) lint ;;
     stop) stop ;;
     venv) prepare_venv "${1:-dev}" ;;
-    *) fail "Usage: deploy/dev.sh run|test|lint|stop|venv" ;;
+    browser) browser ;;
+    *) fail "Usage: deploy/dev.sh run|test|lint|stop|venv|browser" ;;
 esac

@@ -11,6 +11,7 @@ from implants.models import Implant, ImplantQuerySet
 from implants.pagination import SkipLimitPagination
 from implants.serializers import ImplantSerializer
 from implants.storage import private_image_response
+from implants.vocabulary import FEATURES
 
 
 class ImplantFilter(filters.FilterSet):
@@ -19,7 +20,7 @@ class ImplantFilter(filters.FilterSet):
 
     class Meta:
         model = Implant
-        fields = ["manufacturer", "connection", "level", "body_shape", "collar", "thread", "apex"]
+        fields = ["manufacturer", *FEATURES]
 
     def filter_search(self, queryset: ImplantQuerySet, name: str, value: str) -> ImplantQuerySet:
         return queryset.search(value)

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib import resources
 
-from implants.vocabulary import Apex, BodyShape, Collar, Connection, Level, Thread
+from implants.vocabulary import FEATURES
 
 VOCABULARIES: dict[str, frozenset[str]] = {
-    "body_shape": frozenset(BodyShape.values),
-    "connection": frozenset(Connection.values),
-    "level": frozenset(Level.values),
-    "collar": frozenset(Collar.values),
-    "thread": frozenset(Thread.values),
-    "apex": frozenset(Apex.values),
+    feature: frozenset(words.values) for feature, words in FEATURES.items()
 }
 REQUIRED = ("manufacturer", "name", "type", "source")
 
@@ -46,6 +41,7 @@ class CatalogueFacts:
     thread_pitch_mm: Decimal | None
     thread_leads: int | None
     apex: str
+    platform_switching: str
     source: str
 
 

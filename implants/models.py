@@ -3,6 +3,7 @@
 import hashlib
 import re
 import uuid
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from implants.vocabulary import (
+    FEATURES,
     Apex,
     BodyShape,
     Collar,
@@ -26,9 +28,25 @@ _BETWEEN_NUMBERS = re.compile(r"(?<=\d) ?(?:(?:mm ?)?[x×] ?(?=\d)|mm\b)", re.IG
 _NUMBER = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,2})?")
 
 
+def fits(seen: Mapping[str, str], *, prefix: str = "") -> models.Q:
+    """The condition that nothing seen (feature → word) contradicts an implant, whose fields
+    stand behind `prefix`. What is not known of an implant never counts against it."""
+    return models.Q(
+        *(
+            (f"{prefix}{feature}__in", ["", word])
+            for feature, word in seen.items()
+            if feature in FEATURES
+        )
+    )
+
+
 class ImplantQuerySet(models.QuerySet["Implant"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
+
+    def fitting(self, seen: Mapping[str, str]) -> Self:
+        """Those that nothing seen (feature → word) contradicts."""
+        return self.filter(fits(seen))
 
     def with_references(self) -> Self:
         return self.prefetch_related("references")
@@ -140,6 +158,22 @@ class Implant(models.Model):
         """Diameter and length as dentists write them: `4,3 × 10 mm`, empty when unknown."""
         numbers = [_plain(value) for value in (self.diameter_mm, self.length_mm) if value]
         return f"{' × '.join(numbers)} mm" if numbers else ""
+
+    def contradictions(self, seen: Mapping[str, str]) -> list[str]:
+        """The features of `seen` (feature → word) whose word is known to be another here."""
+        return [
+            feature
+            for feature in FEATURES
+            if feature in seen and getattr(self, feature) not in ("", seen[feature])
+        ]
+
+    def agreements(self, seen: Mapping[str, str]) -> list[str]:
+        """The features of `seen` (feature → word) whose word is known to be the same here."""
+        return [
+            feature
+            for feature in FEATURES
+            if feature in seen and getattr(self, feature) == seen[feature]
+        ]
 
     @property
     def picture(self) -> "ReferenceImage | None":

@@ -32,6 +32,7 @@ class ImplantSerializer(serializers.ModelSerializer[Implant]):
             "collar",
             "thread",
             "apex",
+            "platform_switching",
             "source",
         ]
 

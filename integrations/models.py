@@ -152,11 +152,12 @@ class ResultReturn(models.Model):
 
     Status chart::
 
+        waiting → queued                         (held back while the decision can be undone)
         queued → sent
         queued → waiting → sent | given_up       (passing errors, with backoff)
         queued → not_configured → sent           (goes out when the key is there)
         any but sent, withdrawn → queued         ("send again")
-        any but sent, given_up → withdrawn       (the case was reopened)
+        any but sent, given_up → withdrawn       (the case was reopened, or the decision undone)
     """
 
     class Status(models.TextChoices):
@@ -225,6 +226,12 @@ class ResultReturn(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.case_id}"
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it waits for the time to undo the decision to be over, and for nothing else."""
+        is_untried = self.status == self.Status.WAITING and not (self.attempts or self.last_error)
+        return is_untried and self.next_try_at > timezone.now()
 
 
 def backoff(attempts: int) -> timedelta:

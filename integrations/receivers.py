@@ -1,4 +1,4 @@
-"""What this layer does when a case awaits review, is decided or erased."""
+"""What this layer does when a case awaits review, is decided, undone or erased."""
 
 from django.db.models import Q
 from django.db.models.signals import post_save
@@ -6,10 +6,11 @@ from django.dispatch import receiver
 
 from cases.models import Case
 from cases.retention import also_erase
+from cases.review import Answers, before_undo
 from cases.signals import case_decided, case_matched
 from integrations import notify
 from integrations.jotform.incoming import inbox, readings
-from integrations.jotform.outgoing import outbox
+from integrations.jotform.outgoing import outbox, undoing
 from integrations.models import JotformDelivery
 from matching.queue import on_worker_start
 
@@ -34,6 +35,7 @@ def forget_deliveries(sender: type[Case], instance: Case, **kwargs: object) -> N
 
 
 also_erase(inbox.forget_person)
+before_undo(Answers(have_left=undoing.have_left, take_back=undoing.take_back))
 on_worker_start(readings.ask_due)
 on_worker_start(outbox.send_due)
 on_worker_start(outbox.requeue_lost)

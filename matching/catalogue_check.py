@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from implants.models import Implant, ReferenceImage
 from implants.storage import STORAGE_ERRORS
 from matching import indexing, radiograph
+from matching.boxes import BoxError
 from matching.encoder import get_encoder
 from matching.models import Embedding
 
@@ -170,9 +171,10 @@ def _stale(row: Embedding) -> str:
     try:
         with row.reference_image.file.open("rb") as file:
             film = radiograph.load(file.read())
-    except (radiograph.RadiographError, *STORAGE_ERRORS) as error:
+        picture = indexing.shown(row.reference_image, film)
+    except (radiograph.RadiographError, BoxError, *STORAGE_ERRORS) as error:
         return f"the film of reference {row.reference_image_id} cannot be read: {error}"
-    distance = 1.0 - float(get_encoder().encode([film.image])[0] @ np.asarray(row.vector))
+    distance = 1.0 - float(get_encoder().encode([picture])[0] @ np.asarray(row.vector))
     if distance > SAME_FILM_DISTANCE:
         return f"the vector of reference {row.reference_image_id} is not that of its film"
     return ""

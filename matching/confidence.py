@@ -1,11 +1,12 @@
 """How clearly the first candidate stands before the others, as a band."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from matching.matcher import Candidate
+from matching.encoder import RANDOM
 
 
 class Band(models.TextChoices):
@@ -23,14 +24,23 @@ HIGH_RATIO = 0.6
 MEDIUM_RATIO = 0.85
 
 
-def band(candidates: Sequence[Candidate]) -> str:
+class Measured(Protocol):
+    """A ranked candidate, or the stored result of one."""
+
+    @property
+    def similarity(self) -> float: ...
+    @property
+    def encoder(self) -> str: ...
+
+
+def band(candidates: Sequence[Measured]) -> str:
     """The band of ranked candidates (distinct implants, best first); empty without any.
 
     Candidates of an encoder with random weights are always `untrained`; one alone is `low`.
     """
     if not candidates:
         return ""
-    if "/random@" in candidates[0].encoder:
+    if f"/{RANDOM}@" in candidates[0].encoder:
         return Band.UNTRAINED
     if len(candidates) < 2:
         return Band.LOW
@@ -39,3 +49,9 @@ def band(candidates: Sequence[Candidate]) -> str:
     if ratio <= HIGH_RATIO:
         return Band.HIGH
     return Band.MEDIUM if ratio <= MEDIUM_RATIO else Band.LOW
+
+
+def lowest(bands: Iterable[str]) -> str:
+    """The least certain of some bands; empty without any. Empty ones do not count."""
+    order = [*Band]
+    return max(filter(None, bands), key=lambda one: order.index(Band(one)), default="")

@@ -4,7 +4,9 @@ torch and open_clip are imported inside functions, so that the web process start
 never forks after torch has started its threads.
 """
 
+import atexit
 import hashlib
+import logging
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -17,6 +19,8 @@ from PIL import Image
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 RANDOM = "random"
 RANDOM_SEED = 20_240_229
@@ -250,6 +254,43 @@ def get_encoder() -> ClipEncoder:
                 threads=settings.RAIOX_TORCH_THREADS,
             )
         return _encoder
+
+
+EXIT_WAIT_SECONDS = 10.0
+_ahead: threading.Thread | None = None
+
+
+def load_in_background() -> None:
+    """Begin to load the encoder, which takes seconds, in a thread; nothing happens while it
+    is loading or when it is loaded. A failure is logged, and explained at the first use.
+
+    Never before a fork: a child of a process in which torch has started its threads hangs.
+    """
+    global _ahead
+    encoder = get_encoder()
+    with _encoder_lock:
+        if not encoder.is_loaded and (_ahead is None or not _ahead.is_alive()):
+            _ahead = threading.Thread(target=_load_now, name="encoder", daemon=True)
+            _ahead.start()
+            # A process that ends while torch starts its threads is aborted, with a core dump.
+            atexit.register(_ahead.join, EXIT_WAIT_SECONDS)
+
+
+def _load_now() -> None:
+    try:
+        get_encoder().load()
+    except EncoderError as error:
+        log.error("%s", error)
+
+
+def is_current(encoder: str) -> bool:
+    """Whether this is the id of the configured encoder, as far as that is known without
+    loading it: the digest of its weights is compared once they are loaded."""
+    current = get_encoder()
+    if current.is_loaded:
+        return encoder == current.id
+    prefix, suffix = current.id_without_digest
+    return encoder.startswith(prefix) and encoder.endswith(suffix)
 
 
 def has_random_weights() -> bool:

@@ -3,17 +3,23 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.db.models import QuerySet
+from PIL import Image
 
 from implants.models import ReferenceImage
 from implants.storage import STORAGE_ERRORS
-from matching import radiograph
-from matching.encoder import BATCH, get_encoder
+from matching import quality, radiograph
+from matching.boxes import Box, BoxError
+from matching.encoder import BATCH, Vector, get_encoder
 from matching.models import Embedding
+from matching.queue import enqueue
 from matching.radiograph import Radiograph, RadiographError
 
 ORIGINAL = "original"
+INDEX_TASK = "matching.tasks.index_reference"
 
 
 class StorageUnavailable(RuntimeError):
@@ -33,6 +39,15 @@ class Indexed:
     may_recover: bool = False
 
 
+@dataclass(frozen=True)
+class Read:
+    """A reference, its film, and what of it is compared."""
+
+    reference: ReferenceImage
+    film: Radiograph
+    picture: Image.Image
+
+
 def without_vector(encoder: str) -> QuerySet[ReferenceImage]:
     """References that have no vector of `encoder` yet, or could not be read when last tried."""
     usable = Embedding.objects.of_encoder(encoder).filter(reference_image__error="")
@@ -40,15 +55,16 @@ def without_vector(encoder: str) -> QuerySet[ReferenceImage]:
 
 
 def index_reference(*, reference_id: int) -> Indexed | None:
-    """Store the vector of one reference; safe to run twice. None when the row is gone.
+    """Store the vector of one reference; safe to run twice. None when the row is gone, or
+    was changed meanwhile: the change has queued a task of its own.
 
     Raises StorageUnavailable when it should be tried again later.
     """
     reference = ReferenceImage.objects.filter(pk=reference_id).first()
     if reference is None:
         return None
-    outcome = next(index_references([reference]))
-    if outcome.may_recover:
+    outcome = next(index_references([reference]), None)
+    if outcome is not None and outcome.may_recover:
         raise StorageUnavailable(outcome.error)
     return outcome
 
@@ -58,11 +74,12 @@ def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
 
     A file that cannot be read marks its reference with the reason and is not searched.
     """
-    batch: list[tuple[ReferenceImage, Radiograph]] = []
+    batch: list[Read] = []
     for reference in references:
         try:
             film = _read(reference)
-        except (RadiographError, FileNotFoundError) as error:
+            batch.append(Read(reference, film, shown(reference, film)))
+        except (RadiographError, BoxError, FileNotFoundError) as error:
             reason = _reason(error)
             ReferenceImage.objects.filter(pk=reference.pk).update(error=reason)
             yield Indexed(reference, reason)
@@ -70,12 +87,37 @@ def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
         except STORAGE_ERRORS as error:
             yield Indexed(reference, _reason(error), may_recover=True)
             continue
-        batch.append((reference, film))
         if len(batch) == BATCH:
             yield from _store(batch)
             batch = []
     if batch:
         yield from _store(batch)
+
+
+def shown(reference: ReferenceImage, film: Radiograph) -> Image.Image:
+    """What of the film is compared: its crop, upright; without one the whole film, turned
+    clockwise by its rotation. Raises BoxError for a crop that does not lie on the film."""
+    if reference.crop:
+        box = Box.of(reference.crop)
+        box.check(film.width, film.height)
+        return box.cut(film.image)
+    if not reference.rotation_deg:
+        return film.image
+    mean = round(float(np.asarray(film.image).mean()))
+    return film.image.rotate(
+        -reference.rotation_deg,
+        resample=Image.Resampling.BICUBIC,
+        expand=True,
+        fillcolor=mean,
+    )
+
+
+def reindex(*, reference_id: int) -> None:
+    """Forget the vectors of a reference that shows something else by now, and queue it: until
+    it has been indexed it is not searched, rather than found by what it showed before."""
+    with transaction.atomic():
+        Embedding.objects.filter(reference_image_id=reference_id).delete()
+        enqueue(INDEX_TASK, reference_id)
 
 
 def _reason(error: Exception) -> str:
@@ -87,28 +129,55 @@ def _read(reference: ReferenceImage) -> Radiograph:
         return radiograph.load(file.read())
 
 
-def _store(batch: list[tuple[ReferenceImage, Radiograph]]) -> Iterator[Indexed]:
+def _store(batch: list[Read]) -> Iterator[Indexed]:
     encoder = get_encoder()
-    vectors = encoder.encode([film.image for _, film in batch])
-    Embedding.objects.bulk_create(
-        [
-            Embedding(
-                reference_image=reference, encoder=encoder.id, view=ORIGINAL, vector=vector.tolist()
-            )
-            for (reference, _), vector in zip(batch, vectors, strict=True)
-        ],
-        update_conflicts=True,
-        unique_fields=["reference_image", "encoder", "view"],
-        update_fields=["vector"],
-    )
-    for reference, film in batch:
-        _complete(reference, film)
-        yield Indexed(reference)
+    vectors = encoder.encode([one.picture for one in batch])
+    with transaction.atomic():
+        current = _unchanged([one.reference for one in batch])
+        done = [
+            (one, vector)
+            for one, vector in zip(batch, vectors, strict=True)
+            if one.reference.pk in current
+        ]
+        Embedding.objects.bulk_create(
+            [
+                Embedding(
+                    reference_image=one.reference,
+                    encoder=encoder.id,
+                    view=ORIGINAL,
+                    vector=vector.tolist(),
+                )
+                for one, vector in done
+            ],
+            update_conflicts=True,
+            unique_fields=["reference_image", "encoder", "view"],
+            update_fields=["vector"],
+        )
+    for one, vector in done:
+        _complete(one.reference, one.film, vector)
+        yield Indexed(one.reference)
 
 
-def _complete(reference: ReferenceImage, film: Radiograph) -> None:
+def _unchanged(references: list[ReferenceImage]) -> set[int]:
+    """Ids of the references, locked, that show what they did when they were read: the others
+    were cropped anew or deleted meanwhile, and a task of their own is queued."""
+    rows = ReferenceImage.objects.select_for_update().in_bulk([one.pk for one in references])
+    return {
+        one.pk
+        for one in references
+        if one.pk in rows and what_it_shows(rows[one.pk]) == what_it_shows(one)
+    }
+
+
+def what_it_shows(reference: ReferenceImage) -> tuple[object, ...]:
+    """All that the vectors of a reference depend on."""
+    return str(reference.file.name), reference.crop or None, reference.rotation_deg
+
+
+def _complete(reference: ReferenceImage, film: Radiograph, vector: Vector) -> None:
     if not reference.thumbnail:
         reference.thumbnail.save("", ContentFile(film.thumbnail()), save=False)
     ReferenceImage.objects.filter(pk=reference.pk).update(
-        error="", thumbnail=reference.thumbnail.name
+        error="", thumbnail=reference.thumbnail.name, width=film.width, height=film.height
     )
+    quality.check(reference_id=reference.pk, film=film, vector=vector)

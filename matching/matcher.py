@@ -1,9 +1,10 @@
 """From a radiograph to the nearest distinct implants of the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from PIL import Image
 
 from implants.models import Implant, ReferenceImage
 from matching.encoder import Vector, get_encoder
@@ -39,24 +40,77 @@ class Candidate:
     encoder: str
 
 
+@dataclass(frozen=True)
+class Match:
+    """What one picture was looked up by, of shape (512,), and the candidates, best first."""
+
+    vector: Vector
+    encoder: str
+    candidates: list[Candidate]
+
+
+def look_up(image: Image.Image, *, limit: int = CANDIDATES) -> Match:
+    """The `limit` nearest distinct implants of a picture (mode L).
+
+    Raises EncoderError, CatalogueEmpty or EncoderMismatch.
+    """
+    encoder = get_encoder()
+    vector = encoder.encode([image])[0]
+    return Match(vector, encoder.id, nearest_implants(vector, encoder=encoder.id, limit=limit))
+
+
 def match(radiograph: Radiograph, *, limit: int = CANDIDATES) -> list[Candidate]:
     """The `limit` nearest distinct implants, best first; fewer when the catalogue has fewer.
 
     Raises EncoderError, CatalogueEmpty or EncoderMismatch.
     """
-    encoder = get_encoder()
-    return nearest_implants(encoder.encode([radiograph.image])[0], encoder=encoder.id, limit=limit)
+    return look_up(radiograph.image, limit=limit).candidates
 
 
 def nearest_implants(
     vector: Vector | Sequence[float], *, encoder: str, limit: int = CANDIDATES
 ) -> list[Candidate]:
-    """The nearest distinct implants of a vector of `encoder`, one (the best) reference each."""
-    window = WINDOW
+    """The nearest distinct implants of a vector of `encoder`, one (the best) reference each.
+
+    Raises CatalogueEmpty or EncoderMismatch when there is none at all.
+    """
+    found = _nearest([float(value) for value in vector], encoder=encoder, limit=limit, seen={})
+    if not found:
+        _explain_nothing_found(encoder)
+    return found
+
+
+def nearest_fitting(
+    vector: Vector | Sequence[float],
+    *,
+    encoder: str,
+    seen: Mapping[str, str],
+    limit: int = CANDIDATES,
+) -> list[Candidate]:
+    """The nearest distinct implants that nothing seen (feature → word) contradicts; maybe
+    none. Those of which nothing is known fit whatever was seen."""
+    values = [float(value) for value in vector]
+    found = _nearest(values, encoder=encoder, limit=limit, seen=seen)
+    # A scan of the index gives up after hnsw.max_scan_tuples (20,000), of which few may fit;
+    # what fits so rarely is compared one by one in no time.
+    if len(found) < limit and len(found) < Implant.objects.active().fitting(seen).count():
+        found = _nearest(values, encoder=encoder, limit=limit, seen=seen, is_exact=True)
+    return found
+
+
+def _nearest(
+    vector: Sequence[float],
+    *,
+    encoder: str,
+    limit: int,
+    seen: Mapping[str, str],
+    is_exact: bool = False,
+) -> list[Candidate]:
+    window = max(WINDOW, 5 * limit)
     while True:
         neighbours = list(
             Embedding.objects.nearest(
-                [float(value) for value in vector], encoder=encoder, limit=window
+                vector, encoder=encoder, limit=window, seen=seen, is_exact=is_exact
             )
         )
         best: dict[int, Embedding] = {}
@@ -65,8 +119,6 @@ def nearest_implants(
         if len(best) >= limit or len(neighbours) < window:
             break
         window *= 4
-    if not best:
-        _explain_nothing_found(encoder)
     return [
         Candidate(
             rank=rank,

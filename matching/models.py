@@ -1,6 +1,6 @@
 """Vectors of the reference radiographs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from django.db import models
@@ -8,7 +8,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import CosineDistance, HnswIndex, VectorField
 
-from implants.models import ReferenceImage
+from implants.models import ReferenceImage, fits
 from matching.encoder import DIMENSIONS
 
 
@@ -28,20 +28,37 @@ class EmbeddingQuerySet(models.QuerySet["Embedding"]):
             reference_image__error="",
         )
 
-    def nearest(self, vector: Sequence[float], *, encoder: str, limit: int) -> Self:
-        """The `limit` nearest searchable vectors of `encoder`, nearest first.
+    def fitting(self, seen: Mapping[str, str]) -> Self:
+        """Those of implants that nothing seen (feature → word) contradicts. The conditions
+        stand beside the distance: a subquery would keep the index from being used."""
+        return self.filter(fits(seen, prefix="reference_image__implant__"))
+
+    def nearest(
+        self,
+        vector: Sequence[float],
+        *,
+        encoder: str,
+        limit: int,
+        seen: Mapping[str, str] | None = None,
+        is_exact: bool = False,
+    ) -> Self:
+        """The `limit` nearest searchable vectors of `encoder` whose implants fit what was
+        `seen`, nearest first.
 
         Annotates `distance` (cosine, 0…2). Ordering by the bare distance with a LIMIT is what
-        lets PostgreSQL use the HNSW index.
+        lets PostgreSQL use the HNSW index; `is_exact` orders by a sum instead, and so compares
+        every vector that fits.
         """
-        return (
+        nearest = (
             self.of_encoder(encoder)
             .searchable()
+            .fitting(seen or {})
             .select_related("reference_image__implant")
             .defer("vector")
             .annotate(distance=CosineDistance("vector", list(vector)))
-            .order_by("distance")[:limit]
         )
+        order = models.F("distance") + models.Value(0.0) if is_exact else "distance"
+        return nearest.order_by(order)[:limit]
 
 
 class Embedding(models.Model):

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from implants import filenames
+from implants import filenames, naming
 from implants.filenames import NamedImplant, NameNotUnderstood
 from implants.models import Implant, ReferenceImage
 from implants.storage import STORAGE_ERRORS
@@ -124,7 +124,7 @@ def _explain_duplicate(
     file: ReferenceFile, named: NamedImplant, implant: Implant, report: SeedReport
 ) -> None:
     same_maker = filenames.key(implant.manufacturer) == filenames.key(named.manufacturer)
-    if same_maker and _is_of_line(implant, named) and _has_diameter(implant, named):
+    if same_maker and naming.fitting(named, naming.of_line(named, [implant])):
         report.unchanged += 1
     else:
         report.skipped.append((file.path, f"the same film already stands for {implant}"))
@@ -136,16 +136,8 @@ def _manufacturers() -> list[str]:
 
 def _implant(named: NamedImplant, report: SeedReport) -> Implant:
     """The catalogue's implant of that name and diameter, or a new one whose facts are unknown."""
-    line = [
-        implant
-        for implant in Implant.objects.filter(manufacturer__iexact=named.manufacturer)
-        if _is_of_line(implant, named)
-    ]
-    fitting = [implant for implant in line if _has_diameter(implant, named)]
-    if len(fitting) > 1:
-        wanted = filenames.key(named.name)
-        exact = [implant for implant in fitting if filenames.key(implant.name) == wanted]
-        fitting = exact if len(exact) == 1 else fitting
+    line = naming.of_line(named, Implant.objects.filter(manufacturer__iexact=named.manufacturer))
+    fitting = naming.fitting(named, line)
     if len(fitting) > 1:
         raise AmbiguousName("fits several implants: " + "; ".join(map(str, fitting)))
     if fitting:
@@ -157,17 +149,6 @@ def _implant(named: NamedImplant, report: SeedReport) -> Implant:
         diameter_mm=named.diameter_mm,
         source="Name of the reference file; every other fact is to be verified.",
     )
-
-
-def _is_of_line(implant: Implant, named: NamedImplant) -> bool:
-    # NOBEL_ACTIVE is Nobel Biocare's line NobelActive.
-    first_word = named.manufacturer.split()[0]
-    wanted = {filenames.key(named.name), filenames.key(first_word + named.name)}
-    return not wanted.isdisjoint(filenames.name_keys(implant.name))
-
-
-def _has_diameter(implant: Implant, named: NamedImplant) -> bool:
-    return named.diameter_mm in (None, implant.diameter_mm)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -1,17 +1,25 @@
-import logging
-import threading
 from typing import Any
 
 from django.db import transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
 from implants.models import ReferenceImage
-from matching.encoder import EncoderError, get_encoder
+from matching import indexing
+from matching.encoder import load_in_background
 from matching.models import Embedding
 from matching.queue import enqueue, on_worker_start
 
-log = logging.getLogger(__name__)
+
+@receiver(pre_save, sender=ReferenceImage)
+def note_what_it_showed(
+    sender: type[ReferenceImage], instance: ReferenceImage, raw: bool = False, **kwargs: Any
+) -> None:
+    """Whether a film that is indexed is now to show something else: only its row knows."""
+    stored = None if raw or instance.pk is None else sender.objects.filter(pk=instance.pk).first()
+    instance.shows_another = stored is not None and (  # type: ignore[attr-defined]
+        indexing.what_it_shows(stored) != indexing.what_it_shows(instance)
+    )
 
 
 @receiver(post_save, sender=ReferenceImage)
@@ -21,25 +29,17 @@ def index_when_saved(
     raw: bool = False,
     **kwargs: Any,
 ) -> None:
-    """A new or replaced film needs a vector. Bulk imports index as they go and opt out by
-    setting `indexed_by_importer` on the instance."""
+    """A new film needs a vector, one that was cropped or turned another one. Bulk imports index
+    as they go and opt out by setting `indexed_by_importer` on the instance."""
     if raw or getattr(instance, "indexed_by_importer", False):
+        return
+    if getattr(instance, "shows_another", False):
+        indexing.reindex(reference_id=instance.pk)
         return
     with transaction.atomic():
         if not Embedding.objects.filter(reference_image=instance).exists():
-            enqueue("matching.tasks.index_reference", instance.pk)
+            enqueue(indexing.INDEX_TASK, instance.pk)
 
 
-def load_encoder_ahead() -> None:
-    """Loading takes seconds: a task process begins with it before its first film arrives."""
-    threading.Thread(target=_load_encoder, name="encoder", daemon=True).start()
-
-
-def _load_encoder() -> None:
-    try:
-        get_encoder().load()
-    except EncoderError as error:
-        log.error("%s", error)
-
-
-on_worker_start(load_encoder_ahead)
+# A task process begins with it before its first film arrives.
+on_worker_start(load_in_background)

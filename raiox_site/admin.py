@@ -4,11 +4,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
 
 from matching.encoder import has_random_weights
+from raiox_site import dashboard, help
+from raiox_site.dashboard import charts
 
 
 class RaioxAdminSite(admin.AdminSite):
@@ -26,10 +29,17 @@ class RaioxAdminSite(admin.AdminSite):
             "encoder_name": settings.RAIOX_ENCODER,
         }
 
-    def index(  # type: ignore[override]
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        own: list[URLResolver | URLPattern] = [
+            path("help/reviewers/", self.admin_view(help.reviewers), name="help_reviewers"),
+            path("help/catalogue/", self.admin_view(help.catalogue), name="help_catalogue"),
+        ]
+        return own + super().get_urls()
+
+    def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Reviewers land on the cases that await them; everybody else on the overview."""
-        if request.user.has_perm("cases.decide_case") and "overview" not in request.GET:
-            return redirect("admin:cases_case_changelist")
-        return super().index(request, extra_context)
+    ) -> TemplateResponse:
+        """How the desk stands, above the list of what there is."""
+        board = dashboard.of(request.user)
+        context = {"board": board, **charts.of(board), **(extra_context or {})}
+        return super().index(request, context)

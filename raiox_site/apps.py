@@ -13,8 +13,9 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         from matching.queue import on_worker_start
-        from raiox_site import heartbeat, roles, schedules
+        from raiox_site import heartbeat, plain_admin, roles, schedules
 
+        plain_admin.replace_pages()
         post_migrate.connect(roles.grant_permissions, sender=self)
         post_migrate.connect(schedules.register, sender=self)
         on_worker_start(heartbeat.ask_for_one)

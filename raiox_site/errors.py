@@ -40,7 +40,7 @@ def service_unavailable(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    if request.path.startswith("/admin/"):
+    if request.path.startswith("/admin/") and request.accepts("text/html"):
         # Without context processors: the database may be what failed.
         context = {"detail": detail, "status": status}
         return render(None, "pages/error.html", context, status=status)  # type: ignore[arg-type]

@@ -21,6 +21,11 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     APPROVER: (
         "cases.view_case",
         "cases.decide_case",
+        "cases.add_referenceproposal",
+        "cases.view_rejectionreason",
+        "cases.add_rejectionreason",
+        "cases.change_rejectionreason",
+        "cases.delete_rejectionreason",
         "implants.view_implant",
         "implants.view_referenceimage",
         "integrations.view_resultreturn",
@@ -34,6 +39,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
         "implants.add_referenceimage",
         "implants.change_referenceimage",
         "implants.delete_referenceimage",
+        "cases.view_referenceproposal",
+        "cases.change_referenceproposal",
     ),
 }
 

@@ -91,6 +91,7 @@ def environment(
         "SECRET_KEY": settings.SECRET_KEY,
         "RAIOX_FETCH_ALLOW_HOSTS": "127.0.0.1",
         "RAIOX_WEBHOOK_RATE": "",
+        "RAIOX_UNDO_SECONDS": "0",
         "OMP_NUM_THREADS": "1",
         **changes,
     }

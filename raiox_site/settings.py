@@ -65,6 +65,8 @@ RAIOX_WEBHOOK_RATE = rate("RAIOX_WEBHOOK_RATE", "30/min")
 RAIOX_UPLOAD_RATE = rate("RAIOX_UPLOAD_RATE", "")
 RAIOX_LOGIN_RATE = rate("RAIOX_LOGIN_RATE", "10/min")
 RAIOX_PROXY_COUNT = integer("RAIOX_PROXY_COUNT", 0)
+# How long a decision can be undone before its answer may leave.
+RAIOX_UNDO_SECONDS = integer("RAIOX_UNDO_SECONDS", 20)
 RAIOX_RETENTION_DAYS = integer("RAIOX_RETENTION_DAYS", 90, minimum=1)
 RAIOX_PURGE_ORPHANS = environment.choice("RAIOX_PURGE_ORPHANS", ("0", "1")) == "1"
 RAIOX_METRICS_TOKEN = secret("RAIOX_METRICS_TOKEN")
@@ -138,6 +140,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "import_export",
     "implants",
     "matching",
     "cases",
@@ -239,7 +242,7 @@ STORAGES: dict[str, dict[str, Any]] = {
         },
     },
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "raiox_site.static_files.ModuleAwareStorage"
         if DEPLOYED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -316,6 +319,10 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "raiox_site.docs.without_trailing_slash",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "OutcomeEnum": "cases.models.Finding.Outcome",
+        "RejectionOutcomeEnum": "cases.models.RejectionReason.Outcome",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("cases", "0002_edits_and_waiting_films"),
         ("implants", "0002_features_and_reference_state"),
+        ("matching", "0001_embeddings"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -76,8 +77,8 @@ class Migration(migrations.Migration):
                     "outcome",
                     models.CharField(
                         choices=[
-                            ("not_in_catalogue", "Not In Catalogue"),
-                            ("unreadable", "Unreadable"),
+                            ("not_in_catalogue", "not in the catalogue"),
+                            ("unreadable", "cannot be read"),
                         ],
                         max_length=20,
                         verbose_name="outcome",

@@ -71,6 +71,7 @@ class Case(models.Model):
         failed   → rejected                      (its film can never be read)
         pending | approved | rejected | failed → received   (the sender changed its films)
         approved | rejected → pending            (undone before the answer left)
+        rejected → failed                        (undone, where it had been failed)
         any      → archived                      (personal data purged)
 
     A status changes by a conditional UPDATE or under a row lock, in `cases.intake`,

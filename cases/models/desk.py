@@ -45,8 +45,8 @@ class RejectionReason(models.Model):
     """A sentence for the dentist that the reviewer can choose, and edit before it goes out."""
 
     class Outcome(models.TextChoices):
-        NOT_IN_CATALOGUE = Finding.Outcome.NOT_IN_CATALOGUE
-        UNREADABLE = Finding.Outcome.UNREADABLE
+        NOT_IN_CATALOGUE = "not_in_catalogue", _("not in the catalogue")
+        UNREADABLE = "unreadable", _("cannot be read")
 
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
     label = models.CharField(_("name in the list"), max_length=80)

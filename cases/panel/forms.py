@@ -1,18 +1,36 @@
-"""What the case page shows, and what comes back from it."""
+"""What comes back from the case page."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from cases.models import Case, CaseImage, Finding, Result
-from cases.review import Choice, ReviewError
-from implants.models import Implant, ReferenceImage
+from cases.models import Case, Finding, RejectionReason
+from cases.review import Choice, ReviewError, Verdict
+from matching.boxes import Box
+from matching.features import clean_seen
 
-SEARCH_LIMIT = 12
 _CHOICE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
+_FIELD = re.compile(r"(outcome|reason|listed|tooth|seen|q)-([0-9]{1,18})(?:-([a-z_]{1,30}))?")
+NEGATIVE = (Finding.Outcome.NOT_IN_CATALOGUE, Finding.Outcome.UNREADABLE)
+
+
+@dataclass
+class Said:
+    """What was chosen and typed about one fixture, kept as sent.
+
+    `listed` is the id of a reason of the list; `query` what was searched for; `tooth` is None
+    where it was not asked for.
+    """
+
+    outcome: str = ""
+    reason: str = ""
+    listed: str = ""
+    query: str = ""
+    tooth: str | None = None
+    seen: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -21,21 +39,28 @@ class Decision:
     the revision of the case that the page showed."""
 
     ticked: frozenset[str] = frozenset()
+    said: Mapping[int, Said] = field(default_factory=dict)
     reason: str = ""
     note: str = ""
+    internal_note: str | None = None
     revision: int | None = None
 
     @classmethod
     def of(cls, data: QueryDict) -> "Decision":
         return cls(
             ticked=frozenset(data.getlist("choice")),
+            said=_said(data),
             reason=_typed(data.get("reason", "")),
             note=_typed(data.get("note", "")),
+            internal_note=_optional(data.get("internal_note")),
             revision=_revision(data.get("revision")),
         )
 
     def is_outdated(self, case: Case) -> bool:
         return self.revision not in (None, case.revision)
+
+    def about(self, finding_id: int) -> Said:
+        return self.said.get(finding_id) or Said()
 
     def choices(self) -> list[Choice]:
         """Raises ReviewError when a tick box came back with another value than its own."""
@@ -43,6 +68,80 @@ class Decision:
 
     def readable_choices(self) -> list[Choice]:
         return [_choice(value) for value in sorted(self.ticked) if _CHOICE.fullmatch(value)]
+
+    def verdicts(self, numbers: Mapping[int, int]) -> list[Verdict]:
+        """One for every fixture that something was said about; `numbers` are those of the
+        case (finding id → number for people).
+
+        Raises ReviewError for a tick that is none, for a reason that approving would drop,
+        and where nothing was said at all.
+        """
+        ticked: dict[int, list[int]] = {}
+        for choice in self.choices():
+            ticked.setdefault(choice.finding_id or 0, []).append(choice.implant_id)
+        negative = {pk for pk in numbers if self.about(pk).outcome in NEGATIVE}
+        if not ticked and not negative:
+            raise ReviewError(_("Select an implant first, or say why there is none."))
+        for pk in ticked.keys() & numbers.keys() - negative:
+            if self.about(pk).reason.strip():
+                raise ReviewError(_dropped_reason(numbers[pk]))
+        return [self._verdict(pk, ticked.get(pk, [])) for pk in sorted(ticked.keys() | negative)]
+
+    def _verdict(self, pk: int, implant_ids: list[int]) -> Verdict:
+        said = self.about(pk)
+        is_negative = said.outcome in NEGATIVE
+        return Verdict(
+            finding_id=pk,
+            outcome=said.outcome if is_negative else Finding.Outcome.IDENTIFIED,
+            implant_ids=tuple(implant_ids),
+            reason=(said.reason.strip() or _listed_reason(said)) if is_negative else "",
+            seen=said.seen,
+            tooth=_tooth(said.tooth),
+        )
+
+
+def _dropped_reason(number: int) -> str:
+    return _(
+        "Fixture %(number)d: you selected implants and typed why there is none. Delete the"
+        " reason, or choose “Not in the catalogue” or “Cannot be read”."
+    ) % {"number": number}
+
+
+def _tooth(text: str | None) -> int | None:
+    """What is no number is no tooth either, and refused as one."""
+    if not text or not text.strip():
+        return None
+    return int(text) if is_id(text.strip()) else 0
+
+
+def _said(data: QueryDict) -> dict[int, Said]:
+    """The fields of each fixture: `outcome-7`, `reason-7`, `listed-7`, `q-7`, `seen-7-collar`."""
+    said: dict[int, Said] = {}
+    for name in data:
+        match = _FIELD.fullmatch(name)
+        if match is None:
+            continue
+        value = data.get(name, "")
+        about = said.setdefault(int(match[2]), Said())
+        if match[1] == "seen" and match[3]:
+            about.seen.update(clean_seen({match[3]: value}))
+        elif match[1] == "q":
+            about.query = clean_query(value)
+        elif match[1] != "seen":
+            setattr(about, match[1], _typed(value))
+    return said
+
+
+def _listed_reason(said: Said) -> str:
+    """Without JavaScript nothing copies the chosen reason into its field."""
+    if not is_id(said.listed):
+        return ""
+    listed = RejectionReason.objects.filter(pk=said.listed, outcome=said.outcome)
+    return listed.values_list("text", flat=True).first() or ""
+
+
+def _optional(text: str | None) -> str | None:
+    return None if text is None else _typed(text)
 
 
 def _typed(text: str) -> str:
@@ -54,7 +153,7 @@ def _revision(text: str | None) -> int | None:
     """None where the page sent none; what cannot be read is no revision that a case has."""
     if text is None:
         return None
-    return int(text) if _is_id(text) else 0
+    return int(text) if is_id(text) else 0
 
 
 def _choice(value: str) -> Choice:
@@ -64,79 +163,13 @@ def _choice(value: str) -> Choice:
     return Choice(finding_id=int(match[1]), implant_id=int(match[2]))
 
 
-@dataclass(frozen=True)
-class Pick:
-    """An implant that can be ticked for a finding: a candidate, or one that was searched."""
-
-    finding: Finding
-    implant: Implant
-    result: Result | None = None
-    is_ticked: bool = False
-
-    @property
-    def value(self) -> str:
-        return f"{self.finding.pk}:{self.implant.pk}"
-
-    @property
-    def reference(self) -> ReferenceImage | None:
-        """The reference that was compared; where none was or it is gone, the implant's picture."""
-        compared = self.result.reference_image if self.result else None
-        return compared or self.implant.picture
-
-    @property
-    def is_reference_gone(self) -> bool:
-        result = self.result
-        return result is not None and result.rank is not None and result.reference_image is None
+def number_of(data: QueryDict, name: str) -> int | None:
+    """The id in a field; None for anything else."""
+    asked = data.get(name, "")
+    return int(asked) if is_id(asked) else None
 
 
-@dataclass(frozen=True)
-class FindingBlock:
-    finding: Finding
-    candidates: list[Pick]
-    others: list[Pick] = field(default_factory=list)
-    query: str = ""
-    is_cut: bool = False
-
-    @property
-    def encoders(self) -> list[str]:
-        return sorted({pick.result.encoder for pick in self.candidates if pick.result} - {""})
-
-    @property
-    def is_random(self) -> bool:
-        """Candidates of an encoder without skill stay worthless after another is configured."""
-        return any("/random@" in encoder for encoder in self.encoders)
-
-
-@dataclass(frozen=True)
-class FilmBlock:
-    image: CaseImage
-    findings: list[FindingBlock]
-
-
-@dataclass(frozen=True)
-class Searches:
-    """What was typed into the search fields of the page, by finding (without JavaScript)."""
-
-    texts: Mapping[int, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, data: QueryDict) -> "Searches":
-        prefix = "q-"
-        return cls(
-            {
-                int(name.removeprefix(prefix)): clean_query(data.get(name, ""))
-                for name in data
-                if name.startswith(prefix) and _is_id(name.removeprefix(prefix))
-            }
-        )
-
-
-def finding_id(data: QueryDict) -> int | None:
-    asked = data.get("finding", "")
-    return int(asked) if _is_id(asked) else None
-
-
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
@@ -144,65 +177,8 @@ def clean_query(text: str) -> str:
     return " ".join(text.replace("\x00", "").split())[:100]
 
 
-def find_implants(text: str, *, leaving_out: Iterable[int] = ()) -> tuple[list[Implant], bool]:
-    """Active implants that the search of the catalogue finds; whether more exist."""
-    text = clean_query(text)
-    if not text:
-        return [], False
-    found = Implant.objects.active().search(text).exclude(pk__in=list(leaving_out))
-    implants = list(found.with_references()[: SEARCH_LIMIT + 1])
-    return implants[:SEARCH_LIMIT], len(implants) > SEARCH_LIMIT
-
-
-def film_blocks(case: Case, decision: Decision, searches: Searches) -> list[FilmBlock]:
-    """The films of a case (from `for_review`) with their candidates, and what was ticked."""
-    kept = _posted_implants(decision)
-    return [
-        FilmBlock(
-            image,
-            [_finding_block(finding, decision, searches, kept) for finding in image.findings.all()],
-        )
-        for image in case.images.all()
-    ]
-
-
-def _posted_implants(decision: Decision) -> dict[int, Implant]:
-    ids = {choice.implant_id for choice in decision.readable_choices()}
-    return Implant.objects.with_references().in_bulk(ids) if ids else {}
-
-
-def _finding_block(
-    finding: Finding, decision: Decision, searches: Searches, posted: dict[int, Implant]
-) -> FindingBlock:
-    results = list(finding.results.all())
-    proposed = {result.implant_id for result in results}
-    kept = [
-        posted[choice.implant_id]
-        for choice in decision.readable_choices()
-        if choice.finding_id == finding.pk and choice.implant_id in posted
-        if choice.implant_id not in proposed
-    ]
-    text = searches.texts.get(finding.pk, "")
-    known = proposed | {implant.pk for implant in kept}
-    found, is_cut = find_implants(text, leaving_out=known)
-    return FindingBlock(
-        finding=finding,
-        candidates=[_pick(finding, result.implant, decision, result) for result in results],
-        others=[_pick(finding, implant, decision) for implant in [*kept, *found]],
-        query=text,
-        is_cut=is_cut,
-    )
-
-
-def _pick(
-    finding: Finding, implant: Implant, decision: Decision, result: Result | None = None
-) -> Pick:
-    pick = Pick(finding, implant, result)
-    return replace(pick, is_ticked=pick.value in decision.ticked)
-
-
-def searched_block(finding: Finding, text: str, decision: Decision) -> FindingBlock:
-    """What the live search shows: implants of the catalogue that are no candidates already,
-    and those that were ticked before."""
-    searches = Searches({finding.pk: clean_query(text)})
-    return _finding_block(finding, decision, searches, _posted_implants(decision))
+def box_of(data: QueryDict, image_id: int) -> Box:
+    """The box in the number fields of a film, as people write numbers. Raises BoxError."""
+    names = ("x", "y", "width", "height", "angle")
+    written = {name: data.get(f"box-{image_id}-{name}", "") for name in names}
+    return Box.of({name: text.replace(",", ".") for name, text in written.items()})

@@ -74,3 +74,7 @@ def html(response):
 
 def status_of(case):
     return Case.objects.get(pk=case.pk).status
+
+
+def set_facts(case, **facts):
+    Case.objects.filter(pk=case.pk).update(**facts)

@@ -249,3 +249,133 @@ def test_an_unknown_case_is_404_with_a_sentence(
     )
     assert answer.status_code == 404
     assert answer.json()["detail"]
+
+
+def post(client: Client, case: Case, action: str, body: Any, headers: dict[str, str]) -> Any:
+    return client.post(
+        f"/cases/{case.pk}/{action}", body, content_type="application/json", headers=headers
+    )
+
+
+def finding_id(case: Case) -> int:
+    return case.images.get().findings.get().pk
+
+
+def test_an_approval_says_of_each_fixture_what_it_is(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    image = case.images.get()
+    box = {"x": 60.0, "y": 90.0, "width": 30.0, "height": 80.0, "angle": 0.0}
+    other = image.findings.create(box=box)
+    body = {
+        "verdicts": [
+            {
+                "finding_id": finding_id_of_whole(case),
+                "outcome": "identified",
+                "implant_ids": [first_implant_of_whole(case)],
+                "seen": {"apex": "flat"},
+                "tooth": 26,
+            },
+            {"finding_id": other.pk, "outcome": "unreadable", "reason": "cut off"},
+        ]
+    }
+    answer = post(client, case, "approve", body, bearer(approver))
+    assert answer.status_code == 200
+    shown = answer.json()
+    assert (shown["status"], shown["outcome"], shown["band"]) == (
+        "approved",
+        "identified",
+        case.band,
+    )
+    first, second = shown["images"][0]["findings"]
+    assert (first["outcome"], first["seen"], first["tooth"]) == (
+        "identified",
+        {"apex": "flat"},
+        26,
+    )
+    assert (second["box"], second["outcome"], second["reason"]) == (box, "unreadable", "cut off")
+
+
+def finding_id_of_whole(case: Case) -> int:
+    return case.images.get().findings.earliest("pk").pk
+
+
+def first_implant_of_whole(case: Case) -> int:
+    return case.images.get().findings.earliest("pk").results.get(rank=1).implant_id
+
+
+def test_a_rejection_says_of_each_fixture_why(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    verdict = {"finding_id": finding_id(case), "outcome": "not_in_catalogue", "reason": "unknown"}
+    answer = post(client, case, "reject", {"verdicts": [verdict]}, bearer(approver))
+    shown = answer.json()
+    assert (shown["status"], shown["outcome"]) == ("rejected", "not_in_catalogue")
+    assert shown["decision_reason"] == "unknown"
+
+
+def test_a_rejection_takes_an_outcome_and_a_note_for_the_whole_case(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    body = {"reason": "blurred", "outcome": "unreadable", "note": "one more film"}
+    shown = post(client, case, "reject", body, bearer(approver)).json()
+    assert (shown["outcome"], shown["note"]) == ("unreadable", "one more film")
+
+
+@pytest.mark.parametrize(
+    ("action", "verdict"),
+    [
+        ("approve", {"outcome": "unreadable", "reason": "cut off"}),
+        ("reject", {"outcome": "identified", "implant_ids": [1]}),
+        ("approve", {"outcome": "identified"}),
+        ("approve", {"outcome": "guessed"}),
+        ("approve", {"outcome": "identified", "implant_ids": [1], "seen": {"apex": "blue"}}),
+        ("approve", {"outcome": "identified", "implant_ids": [1], "tooth": 99}),
+        ("reject", {"outcome": "unreadable"}),
+    ],
+)
+def test_verdicts_that_cannot_be_are_400_and_nothing_changes(
+    client: Client, case: Case, approver: Any, bearer: Headers, action: str, verdict: Any
+) -> None:
+    body = {"verdicts": [{"finding_id": finding_id(case), **verdict}]}
+    assert post(client, case, action, body, bearer(approver)).status_code == 400
+    case.refresh_from_db()
+    assert case.status == Case.Status.PENDING
+
+
+@pytest.mark.parametrize("action", ["approve", "reject"])
+@pytest.mark.parametrize("body", [{}, {"verdicts": []}])
+def test_a_decision_about_nothing_is_400(
+    client: Client, case: Case, approver: Any, bearer: Headers, action: str, body: Any
+) -> None:
+    assert post(client, case, action, body, bearer(approver)).status_code == 400
+
+
+def test_a_decision_is_undone_while_its_answer_is_held_back(
+    client: Client, case: Case, approver: Any, reader: Any, bearer: Headers, settings: Any
+) -> None:
+    settings.RAIOX_UNDO_SECONDS = 20
+    decided = post(client, case, "reject", {"reason": "blurred"}, bearer(approver)).json()
+    assert decided["undo_until"] > decided["decided_at"]
+    assert post(client, case, "undo", {}, bearer(reader)).status_code == 403
+    answer = post(client, case, "undo", {}, bearer(approver))
+    assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+    assert answer.json()["undo_until"] is None
+
+
+def test_undoing_what_is_not_decided_or_too_late_is_a_conflict(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    assert post(client, case, "undo", {}, bearer(approver)).status_code == 409
+    Case.objects.filter(pk=case.pk).update(jotform_submission_id=None)
+    post(client, case, "reject", {"reason": "blurred"}, bearer(approver))
+    answer = post(client, case, "undo", {}, bearer(approver))
+    assert (answer.status_code, bool(answer.json()["detail"])) == (409, True)
+
+
+def test_the_internal_note_is_not_for_the_api(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    Case.objects.filter(pk=case.pk).update(internal_note="SECRETO")
+    answer = client.get(f"/cases/{case.pk}", headers=bearer(approver))
+    assert "SECRETO" not in answer.content.decode()

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Case, CaseImage, Finding, Result
-from cases.panel.forms import find_implants
+from cases.panel.desk import find_implants
 from cases.tests.making_cases import (
     act,
     choice,
@@ -97,11 +97,13 @@ def test_a_phantom_reference_is_named_as_one(client, reviewer, implants, case, f
     assert reverse("admin:implants_referenceimage_file", args=[reference.pk]) in content
 
 
-def test_random_weights_are_told_on_every_page(client, reviewer, case, settings):
+def test_random_weights_are_told_on_every_page(client, reviewer, reader, case, settings):
     settings.RAIOX_ENCODER = "ViT-B-32/random"
     for url in (page(case), queue(), reverse("admin:password_change")):
         assert 'class="random-weights"' in html(client.get(url))
 
+    # A reader's page does not begin to load the encoder.
+    client.force_login(reader)
     settings.RAIOX_ENCODER = "ViT-B-32/openai"
     content = html(client.get(page(case)))
     assert 'class="random-weights"' not in content
@@ -146,7 +148,7 @@ def test_pages_are_in_portuguese(client, reviewer, case):
     content = html(client.get(page(case)))
 
     assert '<html lang="pt-br"' in content
-    for words in ("aguardando revisão", "Semelhança", "Aprovar", "Rejeitar", "Dente"):
+    for words in ("aguardando revisão", "Semelhança", "Observação ao dentista", "Dente"):
         assert words in content
 
 
@@ -163,7 +165,8 @@ def test_the_search_without_javascript_keeps_what_was_ticked(client, reviewer, i
 
 def test_the_live_search_leaves_out_what_is_a_candidate_already(client, reviewer, implants, case):
     make_implant("Linha Rara")
-    query = {"q": "linha", "finding": finding_of(case).pk}
+    finding = finding_of(case).pk
+    query = {f"q-{finding}": "linha", "finding": finding}
 
     content = html(client.get(act("implants", case), query))
 
@@ -208,7 +211,7 @@ def test_several_films_are_numbered(client, reviewer, implants, case):
 def test_the_header_leads_where_the_user_may_go(client, request, who, seen):
     client.force_login(request.getfixturevalue(who))
 
-    content = html(client.get(reverse("admin:index"), {"overview": ""}))
+    content = html(client.get(reverse("admin:index")))
     header = content.partition("<header")[2].partition("</header>")[0]
 
     assert set(re.findall(r'href="/admin/\w+/(case|implant|resultreturn)/"', header)) == seen
@@ -219,13 +222,13 @@ def test_no_breadcrumb_leads_to_a_page_of_one_app(client, reviewer, implants, ca
     form = reverse("admin:implants_implant_change", args=[implants[0].pk])
     for url in (queue(), page(case), catalogue, form):
         trail = html(client.get(url)).partition('class="breadcrumbs"')[2].partition("</div>")[0]
-        assert "?overview" in trail
+        assert 'href="/admin/' in trail
         assert 'href="/admin/cases/"' not in trail
         assert 'href="/admin/implants/"' not in trail
 
 
 def test_no_link_logs_out_by_get(client, reviewer, case):
-    for url in (page(case), queue(), reverse("admin:index") + "?overview"):
+    for url in (page(case), queue(), reverse("admin:index")):
         content = html(client.get(url))
         assert f'href="{reverse("admin:logout")}' not in content
         assert f'method="post" action="{reverse("admin:logout")}"' in content
@@ -245,7 +248,8 @@ def test_an_answer_is_never_sent_again_by_a_get(client, reviewer, implants, case
 def test_the_live_search_of_no_finding_is_not_found(client, reviewer, case, finding):
     url = act("implants", case)
 
-    assert client.get(url, {"q": "linha", "finding": finding}).status_code == 404
+    assert client.get(url, {"finding": finding}).status_code == 404
+    assert client.get(act("candidates", case), {"finding": finding}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_who_decides_while_new_films_are_processed_is_led_to_the_page_which_keep
     assert response.url == page(case)
     assert conflict() in told(response)
     assert status_of(case) == Case.Status.RECEIVED
-    assert "data-decided" not in html(client.get(page(case)))
+    assert 'data-decided="' not in html(client.get(page(case)))
 
 
 def test_a_case_that_was_decided_and_then_changed_is_told_as_decided(
@@ -145,7 +145,7 @@ def test_a_case_that_was_decided_and_then_changed_is_told_as_decided(
     assert response.url == page(case)
     assert conflict() not in told(response)
     assert status_of(case) == Case.Status.APPROVED
-    assert "data-decided" in html(client.get(page(case)))
+    assert 'data-decided="' in html(client.get(page(case)))
 
 
 def test_a_search_on_an_outdated_page_tells_of_the_change(client, reviewer, case):

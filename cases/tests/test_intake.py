@@ -210,7 +210,7 @@ def test_the_stored_film_is_a_clean_copy_and_the_received_bytes_are_gone(
     image = case.images.get()
     with image.file.open("rb") as file:
         assert b"Paciente" not in file.read()
-    assert len(stored_files()) == 1
+    assert len(stored_files()) == 2, "the clean copy and its thumbnail"
     assert str(image.file.name).startswith("uploads/")
 
 

@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from cases import films, intake, retention, tasks
 from cases.films import IncomingImage
 from cases.intake import Person
-from cases.models import Case, CaseImage, Result
+from cases.models import Case, CaseImage, Finding, Presence, Result
 
 
 @pytest.fixture
@@ -37,6 +37,43 @@ def test_erasing_removes_person_and_film_and_keeps_the_figures(case: Case, appro
     assert not image.file and image.purged_at
     assert Result.objects.filter(finding__case_image=image).count() == 3
     assert erased.events.last().what == "archived"
+
+
+def test_erasing_leaves_nothing_that_was_made_of_the_film_or_said_about_it(
+    case: Case, approver: Any
+) -> None:
+    image = case.images.get()
+    image.thumbnail.save("", ContentFile(b"small"), save=False)
+    image.suggested_boxes = [{"x": 1}]
+    image.save()
+    thumbnail = str(image.thumbnail.name)
+    finding = image.findings.get()
+    finding.box, finding.seen, finding.reason = {"x": 1}, {"apex": "flat"}, "Maria mexeu."
+    finding.vector, finding.encoder = [0.1] * 512, "test"
+    finding.outcome = "unreadable"
+    finding.save()
+    Case.objects.update(internal_note="ligar para Maria")
+    Presence.objects.create(case=case, user=approver)
+
+    erased = retention.erase(case_id=case.pk, by=approver)
+
+    image.refresh_from_db()
+    finding.refresh_from_db()
+    assert erased.internal_note == ""
+    assert (bool(image.thumbnail), image.suggested_boxes) == (False, None)
+    assert not default_storage.exists(thumbnail)
+    assert (finding.box, finding.seen, finding.reason, finding.vector) == (None, None, "", None)
+    assert finding.outcome == "unreadable", "figures stay"
+    assert Finding.objects.filter(box__isnull=True, seen__isnull=True).count() == 1
+    assert not Presence.objects.exists()
+
+
+def test_a_thumbnail_alone_is_erased_too(case: Case) -> None:
+    image = case.images.get()
+    image.thumbnail.save("", ContentFile(b"small"), save=False)
+    CaseImage.objects.update(file="", thumbnail=image.thumbnail.name)
+    retention.erase(case_id=case.pk)
+    assert not default_storage.exists(str(image.thumbnail.name))
 
 
 def test_erasing_twice_is_the_same_as_once(case: Case) -> None:
@@ -124,8 +161,8 @@ def test_a_film_whose_deletion_was_lost_is_deleted_by_the_purge(case: Case) -> N
     with transaction.atomic():
         films.remove(list(case.images.all()))
     OrmQ.objects.all().delete()
-    assert len(stored()) == 1
-    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert len(stored()) == 2, "the film and its thumbnail"
+    assert retention.purge_orphans(at=tomorrow()) == 2
     assert stored() == []
 
 
@@ -144,9 +181,10 @@ def test_the_copy_of_a_run_that_was_killed_is_deleted_by_the_purge(
         patch.setattr(owner, step, kill)
         intake.process(case_id=other.pk)
     intake.process(case_id=other.pk)
-    assert len(stored()) == 3
+    assert len(stored()) == 5, "two films with their thumbnails, and the lost copy"
     assert retention.purge_orphans(at=tomorrow()) == 1
-    assert stored() == sorted(CaseImage.objects.values_list("file", flat=True))
+    kept = CaseImage.objects.values_list("file", "thumbnail")
+    assert stored() == sorted(name for names in kept for name in names)
 
 
 def test_young_files_and_those_of_others_are_left_alone(case: Case) -> None:

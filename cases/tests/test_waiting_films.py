@@ -119,6 +119,10 @@ def test_a_good_film_does_not_wait_for_a_late_one_which_is_added_when_it_comes(
     assert Finding.objects.count() == 2
     assert Finding.objects.filter(pk=first.pk).exists()
     assert not after.images.filter(is_awaited=True).exists()
+    assert not Finding.objects.filter(vector=None).exists()
+    late = after.images.get(source_url=LATE)
+    assert late.thumbnail and late.suggested_boxes is not None
+    assert after.band == "untrained"
 
 
 def test_a_decision_made_without_the_late_film_is_refused_once_the_film_is_there(

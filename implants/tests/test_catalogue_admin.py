@@ -7,8 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from PIL import Image
 
-from implants.admin import ReferenceForm
 from implants.models import Implant, ReferenceImage
+from implants.staff.reference_form import ReferenceForm
 
 pytestmark = pytest.mark.django_db
 

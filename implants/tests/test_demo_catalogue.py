@@ -13,10 +13,11 @@ from implants.catalogue import (
 
 HEADER = (
     "manufacturer,name,type,diameter_mm,length_mm,platform_diameter_mm,body_shape,connection,"
-    "level,collar,collar_height_mm,thread,thread_pitch_mm,thread_leads,apex,source"
+    "level,collar,collar_height_mm,thread,thread_pitch_mm,thread_leads,apex,platform_switching,"
+    "source"
 )
 GOOD = (
-    "Maker,Line,Cone Morse,4.0,11.5,,tapered,morse_taper,bone,none,,,,2,narrow,"
+    "Maker,Line,Cone Morse,4.0,11.5,,tapered,morse_taper,bone,none,,,,2,narrow,,"
     "GENERAL (to be verified)"
 )
 
@@ -39,7 +40,8 @@ def test_no_two_implants_have_the_same_shape() -> None:
 
 
 def _shape(facts: CatalogueFacts) -> tuple[object, ...]:
-    words = tuple(getattr(facts, column) for column in VOCABULARIES)
+    drawn = sorted(VOCABULARIES.keys() - {"platform_switching"})
+    words = tuple(getattr(facts, column) for column in drawn)
     return (*words, facts.diameter_mm, facts.length_mm, facts.platform_diameter_mm)
 
 
@@ -64,6 +66,20 @@ def test_the_families_a_dentist_knows_are_there(column: str, word: str) -> None:
     assert any(getattr(facts, column) == word for facts in demo_catalogue())
 
 
+def test_platform_switching_is_known_only_where_the_source_says_so() -> None:
+    words = {facts.name: facts.platform_switching for facts in demo_catalogue()}
+    assert {name for name, word in words.items() if word == "yes"} == {
+        "NobelActive",
+        "NobelParallel CC",
+        "NobelReplace Conical Connection",
+        "Bone Level (BL)",
+        "Bone Level Tapered (BLT)",
+        "Helix GM",
+        "Eztetic 3.1",
+    }
+    assert set(words.values()) == {"yes", ""}
+
+
 def test_sizes_are_decimal_and_those_of_an_implant() -> None:
     for facts in demo_catalogue():
         assert isinstance(facts.diameter_mm, Decimal)
@@ -86,13 +102,14 @@ def test_what_the_row_does_not_give_stays_unknown() -> None:
     [
         ("tapered,", "conical,", "line 3: body_shape: 'conical'"),
         ("morse_taper", "morse", "line 3: connection: 'morse'"),
+        (",narrow,,", ",narrow,perhaps,", "line 3: platform_switching: 'perhaps'"),
         ("4.0,", "four,", "line 3: diameter_mm: 'four' is not a number"),
         ("4.0,", "-4.0,", "line 3: diameter_mm: '-4.0' is not a size"),
         ("4.0,", "NaN,", "line 3: diameter_mm: 'NaN' is not a size"),
         ("11.5,", ",", "line 3: length_mm is empty"),
         (",2,", ",many,", "line 3: thread_leads: 'many'"),
         ("Maker", "", "line 3: manufacturer is empty"),
-        (",narrow,GENERAL (to be verified)", "", "line 3"),
+        (",narrow,,GENERAL (to be verified)", "", "line 3"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_line(right: str, wrong: str, message: str) -> None:

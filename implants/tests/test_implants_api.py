@@ -74,6 +74,7 @@ def test_the_catalogue_is_a_bare_list_that_anybody_may_read(
         "collar": "",
         "thread": "",
         "apex": "",
+        "platform_switching": "",
         "source": "",
     }
 

@@ -94,24 +94,24 @@ def test_the_copy_names_implants_and_no_person(
 
     headers, body = receiver.requests[0]
     case.refresh_from_db()
-    implant = case.approved_results.get().implant
+    implant = {
+        "id": case.approved_results.get().implant_id,
+        "manufacturer": "Neodent",
+        "name": "Helix GM",
+        "type": "Cone Morse",
+        "diameter_mm": 4.0,
+        "length_mm": 11.5,
+        "confidence": "high",
+    }
     assert headers["content-type"] == "application/json"
     assert body == {
         "submissionID": SUBMISSION,
         "formID": "250000000000001",
         "status": "approved",
+        "outcome": "identified",
         "decided_at": case.decided_at.isoformat(),
-        "implants": [
-            {
-                "id": implant.pk,
-                "manufacturer": "Neodent",
-                "name": "Helix GM",
-                "type": "Cone Morse",
-                "diameter_mm": 4.0,
-                "length_mm": 11.5,
-                "confidence": "high",
-            }
-        ],
+        "implants": [implant],
+        "fixtures": [{"outcome": "identified", "tooth": None, "implants": [implant]}],
     }
 
 

@@ -21,6 +21,8 @@ from matching.encoder import (
     declare_torchvision_operators,
     get_encoder,
     has_random_weights,
+    is_current,
+    load_in_background,
     square,
 )
 
@@ -368,3 +370,51 @@ def test_the_web_process_starts_without_torch() -> None:
         check=True,
     )
     assert finished.stdout.strip() == "[]"
+
+
+def test_an_encoder_asked_for_ahead_is_loaded_in_a_thread_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    waiting = fresh("random", tmp_path)
+    monkeypatch.setattr(waiting, "name", get_encoder().name)
+    monkeypatch.setattr(encoder_module, "_encoder", waiting)
+    monkeypatch.setattr(encoder_module, "_ahead", None)
+    load_in_background()
+    first = encoder_module._ahead
+    assert first is not None
+    load_in_background()
+    assert encoder_module._ahead is first
+    first.join()
+    assert waiting.is_loaded
+    load_in_background()
+    assert encoder_module._ahead is first
+
+
+def test_an_encoder_that_cannot_be_loaded_ahead_is_logged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = fresh("no-such-tag", tmp_path)
+    monkeypatch.setattr(broken, "name", get_encoder().name)
+    monkeypatch.setattr(encoder_module, "_encoder", broken)
+    monkeypatch.setattr(ClipEncoder, "weights", "absent.pt")
+    monkeypatch.setattr(encoder_module, "_ahead", None)
+    load_in_background()
+    assert encoder_module._ahead is not None
+    encoder_module._ahead.join()
+    assert "absent.pt" in caplog.text or "there is no file" in caplog.text
+
+
+def test_a_stored_id_is_compared_with_the_encoder_s_before_and_after_loading(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    current = get_encoder()
+    stored = current.id
+    assert is_current(stored)
+    assert not is_current(stored.replace("random", "openai"))
+    prefix, suffix = current.id_without_digest
+    assert not is_current(f"{prefix}another{suffix}")
+    waiting = fresh("random", tmp_path)
+    monkeypatch.setattr(encoder_module, "_encoder", waiting)
+    assert is_current(stored)
+    assert not is_current(stored.replace("random", "openai"))
+    assert not waiting.is_loaded

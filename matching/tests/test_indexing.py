@@ -12,10 +12,12 @@ from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django_q.models import OrmQ
+from PIL import Image
 
 from implants.models import Implant, ReferenceImage
 from matching import encoder as encoder_module
 from matching import indexing, radiograph
+from matching.boxes import Box
 from matching.encoder import get_encoder
 from matching.indexing import StorageUnavailable, index_reference, index_references
 from matching.matcher import EncoderMismatch, match
@@ -354,3 +356,101 @@ def test_reembed_with_an_encoder_that_cannot_be_loaded_changes_nothing(
     with pytest.raises(CommandError, match=r"absent\.pt"):
         reembed("--prune")
     assert Embedding.objects.count() == 8
+
+
+def box_of(_reference: ReferenceImage) -> dict[str, float]:
+    return Box(60, 100, 40, 100, 10).as_json()
+
+
+def vector_of(reference: ReferenceImage) -> Any:
+    return np.asarray(Embedding.objects.get(reference_image=reference).vector)
+
+
+def picture_of(reference: ReferenceImage) -> Any:
+    with reference.file.open("rb") as file:
+        return radiograph.load(file.read()).image
+
+
+def test_a_reference_with_a_crop_is_embedded_from_its_crop(film: Callable[..., bytes]) -> None:
+    reference = new_reference(film(1))
+    reference.crop = box_of(reference)
+    reference.save()
+    index_reference(reference_id=reference.pk)
+    cut = Box.of(reference.crop).cut(picture_of(reference))
+    assert vector_of(reference) == pytest.approx(get_encoder().encode([cut])[0], abs=1e-4)
+
+
+def test_without_a_crop_the_film_is_turned_clockwise_by_its_rotation(
+    film: Callable[..., bytes],
+) -> None:
+    reference = new_reference(film(1), rotation_deg=90)
+    reference.save()
+    index_reference(reference_id=reference.pk)
+    turned = picture_of(reference).transpose(Image.Transpose.ROTATE_270)
+    assert vector_of(reference) == pytest.approx(get_encoder().encode([turned])[0], abs=1e-3)
+
+
+def test_the_size_of_the_film_is_stored(film: Callable[..., bytes]) -> None:
+    reference = saved(film(1))
+    index_reference(reference_id=reference.pk)
+    reference.refresh_from_db()
+    assert (reference.width, reference.height) == (120, 200)
+
+
+@pytest.mark.parametrize("change", [{"crop": Box(60, 100, 40, 100).as_json()}, {"rotation_deg": 8}])
+def test_a_reference_that_shows_something_else_loses_its_vectors_and_gets_new_ones(
+    film: Callable[..., bytes], change: dict[str, Any]
+) -> None:
+    reference = saved(film(1))
+    index_reference(reference_id=reference.pk)
+    before = vector_of(reference)
+    Embedding.objects.create(reference_image=reference, encoder="old", vector=before.tolist())
+    OrmQ.objects.all().delete()
+    for name, value in change.items():
+        setattr(reference, name, value)
+    reference.save(update_fields=list(change))
+    assert not Embedding.objects.exists()
+    assert OrmQ.objects.count() == 1
+    index_reference(reference_id=reference.pk)
+    assert not np.allclose(vector_of(reference), before, atol=1e-3)
+
+
+def test_saving_a_reference_that_shows_the_same_keeps_its_vector(
+    film: Callable[..., bytes],
+) -> None:
+    reference = saved(film(1))
+    index_reference(reference_id=reference.pk)
+    OrmQ.objects.all().delete()
+    stored = ReferenceImage.objects.get()
+    stored.note = "another note"
+    stored.save()
+    assert Embedding.objects.count() == 1
+    assert not OrmQ.objects.exists()
+
+
+def test_a_reference_cropped_while_it_is_indexed_keeps_no_vector_of_the_old_picture(
+    film: Callable[..., bytes], storage: Any
+) -> None:
+    reference = saved(film(1))
+
+    def crop_it() -> None:
+        other = ReferenceImage.objects.get()
+        other.crop = box_of(other)
+        other.save()
+
+    storage.meanwhile = crop_it
+    assert index_reference(reference_id=reference.pk) is None
+    assert not Embedding.objects.exists()
+    index_reference(reference_id=reference.pk)
+    assert Embedding.objects.count() == 1
+
+
+def test_a_crop_that_does_not_lie_on_the_film_marks_the_reference(
+    film: Callable[..., bytes],
+) -> None:
+    reference = new_reference(film(1), crop=Box(900, 100, 40, 100).as_json())
+    reference.save()
+    outcome = index_reference(reference_id=reference.pk)
+    assert outcome is not None and outcome.error
+    assert ReferenceImage.objects.get().error == outcome.error
+    assert not Embedding.objects.exists()

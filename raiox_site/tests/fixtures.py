@@ -33,6 +33,12 @@ def no_rate_limits(settings: Any) -> None:
     settings.RAIOX_WEBHOOK_RATE = settings.RAIOX_UPLOAD_RATE = settings.RAIOX_LOGIN_RATE = ""
 
 
+@pytest.fixture(autouse=True)
+def answers_leave_at_once(settings: Any) -> None:
+    """Only the tests about undoing a decision hold its answer back."""
+    settings.RAIOX_UNDO_SECONDS = 0
+
+
 @pytest.fixture
 def film() -> Callable[..., bytes]:
     """Make the bytes of a small film: a bright fixture on grey, different for each `seed`."""

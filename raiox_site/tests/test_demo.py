@@ -1,19 +1,22 @@
 import stat
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from cases.models import Case
+from cases.models import Case, Result
 from implants.models import Implant, ReferenceImage
 from matching import demo
 from matching import encoder as encoder_module
 from matching.encoder import ClipEncoder, get_encoder
 from matching.models import Embedding
-from raiox_site import demo_accounts
+from raiox_site import demo_accounts, demo_cases
 
 
 def test_the_demo_accounts_have_their_roles_and_a_password_of_this_machine(
@@ -59,6 +62,31 @@ def test_seed_cases_fills_the_queue_with_phantoms(
     call_command("seed_cases", count=2)
     assert Case.objects.count() == 5
     assert set(Case.objects.values_list("status", flat=True)) == {"received"}
+
+
+def test_seed_cases_decides_phantoms_spread_over_a_month(
+    catalogue: list[Any], approver: User
+) -> None:
+    call_command("seed_cases", "--decided", count=8)
+    cases = list(Case.objects.order_by("created_at"))
+    outcomes = Counter(case.outcome for case in cases)
+    assert outcomes == {"identified": 6, "not_in_catalogue": 1, "unreadable": 1}
+    assert {case.internal_note for case in cases} == {demo_cases.MARK}
+    assert all(case.patient_name.startswith("Fantoma") for case in cases)
+    assert all(case.created_at < case.decided_at < timezone.now() for case in cases)
+    assert timedelta(days=20) < cases[-1].decided_at - cases[0].created_at < timedelta(days=30)
+    for case in cases:
+        written = list(case.events.values_list("created_at", flat=True))
+        assert written == sorted(written) and written[-1] == case.decided_at
+    approved = Result.objects.filter(approved=True)
+    assert approved.count() == 6
+    assert not approved.exclude(approved_at__lt=timezone.now() - timedelta(minutes=25)).exists()
+
+
+def test_seed_cases_needs_somebody_who_decides(catalogue: list[Any]) -> None:
+    with pytest.raises(CommandError, match="reviewer"):
+        call_command("seed_cases", "--decided", count=1)
+    assert not Case.objects.exists()
 
 
 @pytest.mark.parametrize("count", [0, -3])

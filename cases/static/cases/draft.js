@@ -1,27 +1,44 @@
 // What is ticked and typed stays in this tab until the case is decided: a session that ends
 // in between, or a reload, loses nothing. Under the user's number: nobody else gets to see it.
+// A decision that is undone brings back what it was made of.
 
+import { fetchPiece } from "./pieces.js";
+
+const UNDO_MS = 10 * 60 * 1000;
 const form = document.getElementById("decision");
-const key = form && keyOf(form.dataset.draft);
 
-function keyOf(name) {
-  return `raiox-draft-${name}`;
+const draftKey = (name) => `raiox-draft-${name}`;
+const decidedKey = (name) => `raiox-decided-${name}`;
+const key = form && draftKey(form.dataset.draft);
+
+function read(name) {
+  return JSON.parse(sessionStorage.getItem(name));
 }
 
 function boxes() {
   return [...form.querySelectorAll("[name=choice]")];
 }
 
+/** Fields that hold a text for a person; what was chosen of a film belongs to that film. */
 function texts() {
   return [...form.querySelectorAll("textarea")];
 }
 
+function choices() {
+  return [...form.querySelectorAll("select, [type=radio], [name^=tooth-]")];
+}
+
 // The form of a failed case has no field for the note: what was typed before is kept.
 function save() {
-  const draft = JSON.parse(sessionStorage.getItem(key)) ?? {};
+  const draft = read(key) ?? {};
   draft.revision = form.elements.revision.value;
   draft.ticked = boxes().filter((box) => box.checked).map((box) => box.value);
-  for (const text of texts()) draft[text.name] = text.value;
+  draft.texts = { ...draft.texts };
+  draft.chosen = { ...draft.chosen };
+  for (const text of texts()) draft.texts[text.name] = text.value;
+  for (const field of choices()) {
+    if (field.type !== "radio" || field.checked) draft.chosen[field.name] = field.value;
+  }
   sessionStorage.setItem(key, JSON.stringify(draft));
 }
 
@@ -32,11 +49,9 @@ async function fetchMissing(values) {
     if (!wanted.length) continue;
     const query = new URLSearchParams({ finding: input.dataset.finding });
     wanted.forEach((value) => query.append("choice", value));
-    const answer = await fetch(`${input.dataset.search}?${query}`);
-    if (!answer.ok || answer.redirected) continue;
-    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const { page } = await fetchPiece(`${input.dataset.search}?${query}`);
     const list = document.querySelector(`#others-${input.dataset.finding} ul`);
-    list.prepend(...found.querySelectorAll("li"));
+    if (page) list.prepend(...page.querySelectorAll("li"));
   }
 }
 
@@ -46,7 +61,26 @@ async function tick(values) {
     box.checked = wanted.has(box.value);
     wanted.delete(box.value);
   }
-  if (form.querySelector("[data-search]")) await fetchMissing([...wanted]);
+  if (wanted.size) await fetchMissing([...wanted]);
+}
+
+// Selects of what was seen have the candidates ranked again.
+function choose(chosen) {
+  const ranked = new Set();
+  for (const field of choices()) {
+    const value = chosen[field.name];
+    if (value === undefined) continue;
+    if (field.type === "radio") field.checked = field.value === value;
+    else if (field.value !== value) {
+      field.value = value;
+      const details = field.closest("details[data-seen]");
+      if (details) ranked.add(details);
+    }
+  }
+  for (const details of ranked) {
+    details.open = true;
+    details.querySelector("select").dispatchEvent(new Event("change", { bubbles: true }));
+  }
 }
 
 // Where the decision is made: a reload keeps the page where it was scrolled to.
@@ -55,22 +89,42 @@ function tellChanged() {
   place.prepend(document.getElementById("case-changed").content.cloneNode(true));
 }
 
-// Implants that were ticked before the sender changed the case were ticked for another film, or
-// for another tooth.
+// What was ticked before the sender changed the case was ticked for another film, or tooth.
 async function restore() {
-  const draft = JSON.parse(sessionStorage.getItem(key));
+  const draft = read(key);
   if (!draft) return;
   const isOutdated = draft.revision !== form.elements.revision.value;
-  for (const text of texts()) text.value = draft[text.name] ?? text.value;
-  if (draft.reason) form.querySelector("details").open = true;
+  for (const text of texts()) text.value = draft.texts?.[text.name] ?? text.value;
+  const reject = form.querySelector("details.reject-side");
+  if (reject && draft.texts?.reason) reject.open = true;
   await tick(isOutdated ? [] : draft.ticked);
+  if (!isOutdated) choose(draft.chosen ?? {});
   form.dispatchEvent(new Event("change"));
   if (isOutdated) tellChanged();
 }
 
-for (const done of document.querySelectorAll("[data-decided]")) {
-  sessionStorage.removeItem(keyOf(done.dataset.decided));
+function putAside(name) {
+  const draft = read(draftKey(name));
+  sessionStorage.removeItem(draftKey(name));
+  if (draft) sessionStorage.setItem(decidedKey(name), JSON.stringify({ at: Date.now(), draft }));
 }
+
+function takeBack(name) {
+  const kept = read(decidedKey(name));
+  if (kept) sessionStorage.setItem(draftKey(name), JSON.stringify(kept.draft));
+  sessionStorage.removeItem(decidedKey(name));
+}
+
+function forgetOld() {
+  for (const name of Object.keys(sessionStorage)) {
+    if (!name.startsWith(decidedKey(""))) continue;
+    if (Date.now() - read(name).at > UNDO_MS) sessionStorage.removeItem(name);
+  }
+}
+
+forgetOld();
+for (const done of document.querySelectorAll("[data-decided*='-']")) putAside(done.dataset.decided);
+for (const undone of document.querySelectorAll("[data-undone]")) takeBack(undone.dataset.undone);
 if (form) {
   restore().finally(() => {
     form.addEventListener("input", save);

@@ -13,7 +13,12 @@ from django.utils.translation import gettext as _
 
 from cases.models import Case
 from integrations.jotform.client import JotformError
-from integrations.jotform.outgoing.identified import Identified, identified
+from integrations.jotform.outgoing.identified import (
+    Identified,
+    are_from_left_to_right,
+    fixtures,
+    identified,
+)
 
 # In place of what an earlier answer said in a field that this one leaves empty.
 NOTHING = "–"
@@ -83,9 +88,13 @@ def _texts(case: Case) -> dict[str, str]:
 
 
 def _text(case: Case, found: list[Identified]) -> str:
+    decided = fixtures(case)
+    is_said_once = len({(one.outcome, one.reason) for one in decided}) < 2 and not found
     context = {
         "is_approved": case.status == Case.Status.APPROVED,
         "identified": found,
+        "fixtures": [] if is_said_once or len(decided) < 2 else decided,
+        "are_from_left_to_right": are_from_left_to_right(decided),
         "reason": case.decision_reason,
         "note": case.note,
     }

@@ -14,7 +14,7 @@ from cases.models import Case
 from integrations.deadline import total_deadline
 from integrations.jotform.client import JotformError
 from integrations.jotform.limits import named_time
-from integrations.jotform.outgoing.identified import Identified, identified
+from integrations.jotform.outgoing.identified import Fixture, Identified, fixtures, identified
 from integrations.models import ResultReturn
 
 TIMEOUT = (3.0, 10.0)
@@ -46,8 +46,19 @@ def content(case: Case) -> dict[str, Any]:
         "submissionID": case.jotform_submission_id or "",
         "formID": case.form_id,
         "status": case.status,
+        "outcome": case.outcome,
         "decided_at": case.decided_at.isoformat() if case.decided_at else None,
         "implants": [_implant(one) for one in found],
+        "fixtures": [_fixture(one) for one in fixtures(case)],
+    }
+
+
+def _fixture(fixture: Fixture) -> dict[str, Any]:
+    """An empty list of implants where it was not identified; several: it is one of these."""
+    return {
+        "outcome": fixture.outcome,
+        "tooth": fixture.tooth,
+        "implants": [_implant(one) for one in fixture.implants],
     }
 
 

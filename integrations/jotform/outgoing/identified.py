@@ -1,11 +1,14 @@
-"""What was identified in an approved case, and how sure that is."""
+"""What was identified in a decided case, and how sure that is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, Result
+from cases.models import Case, Finding, Result
+from cases.verdicts import in_order
 from implants.models import Implant
 
 UNTRAINED = "/random@"
@@ -28,6 +31,72 @@ class Identified:
     confidence: Confidence
     similarity: float | None
 
+    def __str__(self) -> str:
+        implant = self.implant
+        named = [implant.manufacturer, implant.name, implant.type, implant.size]
+        tooth = [f"{gettext('tooth')} {self.tooth}"] if self.tooth else []
+        confidence = f"{gettext('confidence')}: {self.confidence.label}"
+        return "; ".join([", ".join(filter(None, named)), *tooth, confidence])
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """One fixture and what was decided about it: `implants` where it was identified (several:
+    it is one of these), else why not. `place` is the film, and whether it is marked on it."""
+
+    outcome: str
+    reason: str
+    tooth: int | None
+    implants: tuple[Identified, ...]
+    place: tuple[int, bool]
+
+    @property
+    def label(self) -> str:
+        return str(Finding.Outcome(self.outcome).label)
+
+    def shows_the_same(self, other: "Fixture") -> bool:
+        """Whether this is likely the same fixture on another film."""
+        said = (self.outcome, self.reason, self.tooth, self.implants)
+        is_elsewhere = self.place[0] != other.place[0]
+        return is_elsewhere and said == (other.outcome, other.reason, other.tooth, other.implants)
+
+
+def fixtures(case: Case) -> list[Fixture]:
+    """What was decided about each fixture, in the order in which people see them numbered. A
+    fixture that several films show is there once."""
+    found: list[Fixture] = []
+    for finding in in_order(_decided(case)):
+        one = _fixture(finding)
+        if not any(one.shows_the_same(other) for other in found):
+            found.append(one)
+    return found
+
+
+def _decided(case: Case) -> list[Finding]:
+    findings = Finding.objects.filter(case_image__case=case)
+    return [
+        finding
+        for finding in findings.prefetch_related("results__implant")
+        if finding.outcome or any(result.approved for result in finding.results.all())
+    ]
+
+
+def _fixture(finding: Finding) -> Fixture:
+    approved = [result for result in finding.results.all() if result.approved]
+    return Fixture(
+        outcome=Finding.Outcome.IDENTIFIED if approved else finding.outcome,
+        reason=finding.reason,
+        tooth=finding.tooth,
+        implants=tuple(_identified(result, finding.tooth) for result in approved),
+        place=(finding.case_image_id, bool(finding.box)),
+    )
+
+
+def are_from_left_to_right(found: Sequence[Fixture]) -> bool:
+    """Whether only their order tells two fixtures of one film apart."""
+    nameless = [one.place[0] for one in found if one.tooth is None and one.place[1]]
+    return len(nameless) > len(set(nameless))
+
 
 def identified(case: Case) -> list[Identified]:
     """The approved implants, each once for a tooth, in the order of the films."""
@@ -36,14 +105,14 @@ def identified(case: Case) -> list[Identified]:
         results.setdefault((result.implant_id, result.finding.tooth), result)
     # The sender's tooth says nothing about a second implant on the same film.
     only_tooth = case.tooth if len(results) == 1 else None
-    return [_identified(result, only_tooth) for result in results.values()]
+    return [_identified(one, one.finding.tooth or only_tooth) for one in results.values()]
 
 
-def _identified(result: Result, only_tooth: int | None) -> Identified:
+def _identified(result: Result, tooth: int | None) -> Identified:
     was_compared = result.rank is not None and UNTRAINED not in result.encoder
     return Identified(
         implant=result.implant,
-        tooth=result.finding.tooth or only_tooth,
+        tooth=tooth,
         confidence=_confidence(result.rank) if was_compared else Confidence.REVIEWER,
         similarity=result.similarity if was_compared else None,
     )

@@ -3,7 +3,8 @@
 The row (`ResultReturn`) is the truth, the queue only carries its id. `next_try_at` says when
 the row may be queued (again): while it waits in the queue that is a minute ahead, and from the
 moment its sending begins it is in the past, so that a row whose worker was killed is found by
-`send_due` as soon as nobody holds its lock.
+`send_due` as soon as nobody holds its lock. An answer that is held back, while the decision can
+be undone, is *waiting*; its task is on the queue for the moment when it may leave.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case, CaseEvent
+from cases.review import undo_until
 from integrations.models import QUEUE_LEASE, ResultReturn
 from matching.locks import is_locked
 from matching.queue import enqueue
@@ -53,8 +55,8 @@ def withdraw(*, case: Case, before: int | None = None) -> int:
 
 
 def send_again(*, return_id: int, by: User) -> ResultReturn:
-    """Any but withdrawn → queued, with its attempts forgiven. One that was sent is written
-    again only if Jotform does not show it any more.
+    """Any but withdrawn and held back → queued, with its attempts forgiven. One that was sent
+    is written again only if Jotform does not show it any more.
 
     Raises NotSendable, ResultReturn.DoesNotExist.
     """
@@ -62,6 +64,8 @@ def send_again(*, return_id: int, by: User) -> ResultReturn:
         answer = ResultReturn.objects.select_related("case").get(pk=return_id)
         if answer.status == Status.WITHDRAWN or answer.revision != answer.case.revision:
             raise NotSendable(_("The case was reopened: this answer is out of date."))
+        if answer.is_held_back:
+            raise NotSendable(_("The answer leaves by itself when the time to undo it is over."))
         queue(answer, by=by)
     return answer
 
@@ -144,18 +148,22 @@ def _put_in(case: Case, channel: ResultReturn.Channel) -> ResultReturn:
         revision=case.revision,
         defaults={"next_try_at": timezone.now() + QUEUE_LEASE},
     )
-    if is_new or row.status not in (Status.SENT, Status.QUEUED):
+    if is_new or not (row.status in (Status.SENT, Status.QUEUED) or row.is_held_back):
         queue(row)
     return row
 
 
 def queue(row: ResultReturn, *, by: User | None = None) -> None:
-    """Send it (again), with its attempts forgiven. The caller holds the lock of the case."""
-    row.status, row.attempts, row.last_error, row.sent_at = Status.QUEUED, 0, "", None
-    row.next_try_at = timezone.now() + QUEUE_LEASE
+    """Send it (again), with its attempts forgiven: at once, or when the time to undo the
+    decision is over. The caller holds the lock of the case."""
+    now, leaves_at = timezone.now(), undo_until(row.case)
+    is_held_back = leaves_at is not None and leaves_at > now
+    row.status = Status.WAITING if is_held_back else Status.QUEUED
+    row.attempts, row.last_error, row.sent_at = 0, "", None
+    row.next_try_at = leaves_at if leaves_at and is_held_back else now + QUEUE_LEASE
     row.save()
     record(row, CaseEvent.What.ANSWER_QUEUED, by=by)
-    enqueue(RETURN_TASK, row.pk)
+    enqueue(RETURN_TASK, row.pk, when=leaves_at if is_held_back else None)
 
 
 def record(row: ResultReturn, what: CaseEvent.What, *, by: User | None = None) -> None:

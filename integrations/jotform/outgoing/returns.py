@@ -3,7 +3,7 @@
 import logging
 from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -76,7 +76,8 @@ def _attempt(row: ResultReturn) -> None:
         next_try_at=timezone.now() + (backoff(row.attempts) if row.attempts else timedelta()),
     ):
         return
-    row.attempts += 1
+    # As it was decided at last: from now on it cannot be undone any more, only reopened.
+    row = ResultReturn.objects.select_related("case").get(pk=row.pk)
     try:
         DELIVER[Channel(row.channel)](row)
     except writing.OutOfDate:
@@ -150,6 +151,8 @@ def _give_up(row: ResultReturn, reason: str) -> None:
 
 
 def _change(row: ResultReturn, **changes: object) -> bool:
-    """Write what this run found, unless “send again” or a reopening came before."""
+    """Write what this run found, unless “send again”, a reopening or an undoing came before,
+    or another decision since then, whose answer is held back."""
     unchanged = ResultReturn.objects.unsent().filter(pk=row.pk, attempts=row.attempts)
-    return bool(unchanged.update(**changes))
+    is_early = Q(status=Status.WAITING, next_try_at__gt=timezone.now())
+    return bool(unchanged.exclude(is_early).update(**changes))

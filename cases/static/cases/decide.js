@@ -1,0 +1,113 @@
+// What has been decided so far, in plain words, and what the button will do.
+
+import { active, all, show } from "./fixtures.js";
+import { NEGATIVE, fillReason, prepareReasons } from "./reasons.js";
+
+function ticks(fixture) {
+  return [...fixture.querySelectorAll("[name=choice]:checked")];
+}
+
+/** "", "identified", "not_in_catalogue" or "unreadable". */
+function outcomeOf(fixture) {
+  const said = fixture.querySelector("[data-verdict] [type=radio]:checked")?.value ?? "";
+  if (NEGATIVE.includes(said)) return said;
+  return ticks(fixture).length ? "identified" : "";
+}
+
+function words(fixture, texts) {
+  const outcome = outcomeOf(fixture);
+  if (outcome === "identified") return ticks(fixture).map((tick) => tick.dataset.name).join(" + ");
+  if (outcome === "not_in_catalogue") return texts.textNotInCatalogue;
+  return outcome ? texts.textUnreadable : texts.textOpen;
+}
+
+function isMarked(fixture) {
+  return document.querySelector(`[data-box][data-finding="${fixture.dataset.fixture}"]`) !== null;
+}
+
+/** What still keeps the decision from being sent: a fixture, or null. */
+function openFixture() {
+  const fixtures = all();
+  if (fixtures.every((fixture) => !outcomeOf(fixture))) return active();
+  return fixtures.find((fixture) => isMarked(fixture) && !outcomeOf(fixture)) ?? null;
+}
+
+function tellSummary(bar) {
+  const line = bar.querySelector("[data-selection]");
+  const fixtures = all();
+  const outcomes = fixtures.map(outcomeOf);
+  const isEmpty = outcomes.every((outcome) => !outcome);
+  const lines = fixtures.map((one) => `${one.dataset.name}: ${words(one, bar.dataset)}`);
+  const text = fixtures.length > 1 ? lines.join(" · ") : words(fixtures[0], bar.dataset);
+  line.textContent = isEmpty ? bar.dataset.textNothing : text;
+  line.classList.toggle("is-empty", isEmpty);
+  line.classList.remove("is-refusal");
+  const isRejection = !isEmpty && !outcomes.includes("identified");
+  const button = bar.querySelector("[data-decide]");
+  button.classList.toggle("is-rejection", isRejection);
+  const label = isRejection ? bar.dataset.textReject : bar.dataset.textApprove;
+  button.querySelector("[data-decide-label]").textContent = label;
+}
+
+function tellTabs() {
+  for (const fixture of all()) {
+    const outcome = outcomeOf(fixture);
+    fixture.dataset.outcome = outcome;
+    const state = document.querySelector(`#tab-${fixture.dataset.fixture} [data-tab-state]`);
+    if (state) state.textContent = outcome ? "✓" : "";
+  }
+}
+
+/** A fixture is identified or it is not: whoever says one takes back the other. */
+function keepConsistent({ target }) {
+  const fixture = target.closest?.("[data-fixture]");
+  if (!fixture) return;
+  if (target.name === "choice" && target.checked) {
+    fixture.querySelector('[data-verdict] [type=radio][value=""]').checked = true;
+    fillReason(fixture, "");
+  }
+  if (target.type === "radio") {
+    if (target.value) ticks(fixture).forEach((tick) => { tick.checked = false; });
+    fillReason(fixture, target.value);
+  }
+}
+
+function refuse(bar, fixture) {
+  show(fixture.dataset.fixture);
+  const line = bar.querySelector("[data-selection]");
+  const isOnly = all().length === 1;
+  const text = bar.dataset.textNothing;
+  line.textContent = "";
+  line.textContent = isOnly ? text : `${fixture.dataset.name}: ${text}`;
+  line.classList.add("is-refusal");
+}
+
+function prepareSending(form, bar) {
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    const isDecision = event.submitter?.matches("[data-decide]");
+    const open = isDecision ? openFixture() : null;
+    if (isSent || open) event.preventDefault();
+    if (open) return refuse(bar, open);
+    isSent = true;
+  });
+  // Coming back by the browser's history shows the old page with its old lock.
+  window.addEventListener("pageshow", () => { isSent = false; });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.type === "checkbox") event.preventDefault();
+  });
+}
+
+export function prepareDecision(form) {
+  const bar = form.querySelector("[data-bar]");
+  if (!bar?.querySelector("[data-decide]")) return;
+  form.addEventListener("change", (event) => {
+    keepConsistent(event);
+    tellSummary(bar);
+    tellTabs();
+  });
+  prepareReasons(form);
+  prepareSending(form, bar);
+  tellSummary(bar);
+  tellTabs();
+}

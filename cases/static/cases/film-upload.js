@@ -1,0 +1,58 @@
+// One film in one request, some at a time. All texts come from the form's data-text-*.
+
+const AT_ONCE = 3;
+const PICTURES = ["image/jpeg", "image/png", "image/webp"];
+
+// Why a film need not even be sent; null when the server is to judge.
+export function plainRefusal(form, file) {
+  if (file.size > Number(form.dataset.maxBytes)) return form.dataset.textTooLarge;
+  if (file.type && !PICTURES.includes(file.type)) return form.dataset.textNotAnImage;
+  return null;
+}
+
+function refusal(form, request) {
+  // The login page comes in the place of an answer.
+  if (request.responseURL.includes("/login/")) return form.dataset.textSession;
+  const fallback = {
+    0: form.dataset.textUnreachable,
+    403: form.dataset.textForbidden,
+    413: form.dataset.textTooLarge,
+  };
+  return request.response?.detail ?? fallback[request.status] ?? form.dataset.textFailed;
+}
+
+function body(form, file) {
+  const data = new FormData();
+  for (const [name, value] of new FormData(form)) {
+    if (!(value instanceof File)) data.append(name, value);
+  }
+  data.append("file", file, file.name);
+  return data;
+}
+
+// Resolves to {added: {...}} or {refused: "why"}; never rejects.
+export function send(form, url, file, progress) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", url);
+    request.responseType = "json";
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) progress(event.loaded / event.total);
+    });
+    request.addEventListener("loadend", () => {
+      const added = request.status === 201 && request.response;
+      resolve(added ? { added } : { refused: refusal(form, request) });
+    });
+    request.send(body(form, file));
+  });
+}
+
+// Runs `work` for each row, never more than AT_ONCE at the same time.
+export async function some(rows, work) {
+  const left = [...rows];
+  const runner = async () => {
+    while (left.length) await work(left.shift());
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, runner));
+}

@@ -1,0 +1,1 @@
+"""The catalogue staff's desk, inside the admin."""

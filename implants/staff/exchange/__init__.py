@@ -1,0 +1,1 @@
+"""The catalogue as a table: CSV or XLSX, out and in again."""

@@ -1,0 +1,64 @@
+import subprocess
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+
+from raiox_site.bench import crop, machine, panel, scratch, timing
+from raiox_site.bench.timing import NotAnswered
+from raiox_site.trial import stock
+
+
+class Command(BaseCommand):
+    help = (
+        "Measures on this machine, in a database and a folder of its own. panel: the pages of the"
+        " panel with many cases. crop: from a box around a fixture to its new candidates."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        what = parser.add_subparsers(dest="what", required=True)
+        for name in ("panel", "crop"):
+            one = what.add_parser(name)
+            one.add_argument("--times", type=int, default=20, help="requests of each kind")
+            one.add_argument(scratch.INSIDE, action="store_true", help="used by the command itself")
+            if name == "panel":
+                one.add_argument("--cases", type=int, default=20_000)
+
+    def handle(self, *args: Any, what: str, inside: bool, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("Nothing is measured in production: it would slow everybody down.")
+        if options["times"] < 1 or options.get("cases", 1) < 1:
+            raise CommandError("--times and --cases must be at least 1.")
+        try:
+            if inside:
+                self._measure(what, **options)
+            else:
+                self._start(what, **options)
+        except (NotAnswered, subprocess.CalledProcessError) as error:
+            details = getattr(error, "stderr", "")
+            raise CommandError(f"{error}\n{details}".strip()) from error
+
+    def _start(self, what: str, times: int, cases: int | None = None, **options: Any) -> None:
+        command = ["bench", what, f"--times={times}"]
+        scratch.run(command + ([f"--cases={cases}"] if cases else []), self._say)
+
+    def _measure(self, what: str, times: int, cases: int = 0, **options: Any) -> None:
+        if not scratch.is_inside():
+            raise CommandError("This is no scratch database.")
+        reviewer = User.objects.get(username=stock.REVIEWER)
+        if what == "panel":
+            measured = panel.run(cases=cases, times=times, reviewer=reviewer, say=self._say)
+            target = panel.TARGET_MS
+        else:
+            measured = crop.run(times=times, reviewer=reviewer, say=self._say)
+            target = crop.TARGET_MS
+        for line in [*machine.lines(), f"target {target} ms", ""]:
+            self._say(line)
+        for line in timing.table(measured, target_ms=target):
+            self._say(line)
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

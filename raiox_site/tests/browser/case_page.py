@@ -1,0 +1,31 @@
+"""The page of a case, opened and filled in."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from cases.models import Case
+from raiox_site.tests.browser import stock
+from raiox_site.tests.browser.desk import Desk
+from raiox_site.tests.browser.pointing import Pointer
+
+
+def opened(desk: Desk, case: Case, **options: Any) -> Page:
+    """The page of a case that has candidates."""
+    page = desk.open(stock.page_of(case), **options)
+    expect(page.locator("[data-candidate='1']").first).to_be_visible()
+    return page
+
+
+def film_of(page: Page) -> Pointer:
+    """The first film, once it is drawn."""
+    film = page.locator("[data-viewer]:not([data-reference])").first
+    expect(film).to_have_attribute("data-picture", "ready")
+    return Pointer(page, film)
+
+
+def write_note(page: Page, text: str) -> None:
+    """On a phone the notes are folded."""
+    if not page.locator("#note").is_visible():
+        page.locator("details.internal > summary").click()
+    page.fill("#note", text)

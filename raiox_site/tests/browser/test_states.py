@@ -1,0 +1,102 @@
+"""A case that is not (yet, or any more) to be decided; and everything without JavaScript."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from cases import retention
+from cases.models import Case, Finding
+from raiox_site.tests.browser import stock
+from raiox_site.tests.browser.case_page import write_note
+from raiox_site.tests.browser.desk import Desk
+
+
+def test_a_failed_case_says_why_and_can_be_answered(desk: Desk, catalogue: list[Any]) -> None:
+    case = stock.add_failed_case()
+    page = desk.open(stock.page_of(case))
+    expect(page.locator("main")).to_contain_text(case.failure)
+    desk.check(page, "case-failed")
+
+    page.locator("details.reject-side > summary").click()
+    page.fill("#reason", "O arquivo enviado não é uma radiografia.")
+    with page.expect_navigation():
+        page.locator("details.reject-side [type=submit]").click()
+
+    case.refresh_from_db()
+    assert case.status == Case.Status.REJECTED
+
+
+def test_a_case_that_is_being_processed_says_so(desk: Desk, catalogue: list[Any]) -> None:
+    case = stock.add_case(0, process=False)
+
+    page = desk.open(stock.page_of(case))
+
+    expect(page.locator("main .notice[role=status]")).to_be_visible()
+    expect(page.locator("[data-decide]")).to_have_count(0)
+    desk.check(page, "case-received")
+
+
+def test_an_erased_case_keeps_its_decision_only(desk: Desk, catalogue: list[Any]) -> None:
+    case = stock.approve(stock.add_case(0))
+    retention.erase(case_id=case.pk)
+
+    page = desk.open(stock.page_of(case))
+
+    expect(page.locator("main")).not_to_contain_text("Paciente Fictício")
+    desk.check(page, "case-archived")
+
+
+def test_a_reader_sees_a_case_and_cannot_decide_it(desk: Desk, catalogue: list[Any]) -> None:
+    case = stock.add_case(0)
+
+    page = desk.open(stock.page_of(case), user="leitura")
+
+    expect(page.locator("[data-candidate]").first).to_be_visible()
+    expect(page.locator("main [type=submit]")).to_have_count(0)
+    desk.check(page, "case-reader")
+
+
+def test_a_case_is_decided_without_javascript(desk: Desk, catalogue: list[Any]) -> None:
+    case = stock.add_case(0)
+    page = desk.open(stock.page_of(case), java_script_enabled=False)
+    desk.picture(page, "case-without-javascript")
+
+    page.locator("[data-candidate='1'] [name=choice]").check()
+    write_note(page, "Sem script.")
+    page.locator("[data-decide]").click()
+
+    case.refresh_from_db()
+    assert (case.status, case.note) == (Case.Status.APPROVED, "Sem script.")
+
+
+def test_a_fixture_is_marked_and_a_filter_is_set_without_javascript(
+    desktop: Desk, catalogue: list[Any]
+) -> None:
+    case = stock.add_case(0)
+    page = desktop.open(stock.page_of(case), java_script_enabled=False)
+
+    image = case.images.get()
+    page.locator("details.mark-by-numbers > summary").click()
+    box = {"x": 200, "y": 250, "width": 90, "height": 200, "angle": 0}
+    for name, value in box.items():
+        page.fill(f"[name=box-{image.pk}-{name}]", str(value))
+    page.locator("details.mark-by-numbers [type=submit]").click()
+    assert Finding.objects.get(case_image=image).box["height"] == 200
+
+    details = page.locator("[data-seen]").first
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    page.locator("select[name$='-connection']").first.select_option(index=1)
+    page.locator("[data-seen] [data-without-script]").first.click()
+    expect(page.locator("[data-seen-count]").first).not_to_be_empty()
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/cases/case/", "/admin/implants/implant/"])
+def test_lists_work_without_javascript(desktop: Desk, catalogue: list[Any], path: str) -> None:
+    stock.add_case(0)
+
+    page = desktop.open(path, user="chefe", java_script_enabled=False)
+
+    expect(page.locator("main h1").first).to_be_visible()
+    desktop.picture(page, f"without-javascript{path.replace('/', '-').rstrip('-')}")
