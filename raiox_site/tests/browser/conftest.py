@@ -20,9 +20,12 @@ ARGUMENTS = [
     "--force-color-profile=srgb",
 ]
 skipped: list[str] = []
+measured: list[str] = []
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in measured:
+        terminalreporter.write_line(line)
     if skipped:
         terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests in a browser. {skipped[0]}.")
 
@@ -119,6 +122,12 @@ def catalogue(transactional_db: None) -> list[Any]:
     from raiox_site.tests.browser import stock
 
     return stock.fill_catalogue()
+
+
+@pytest.fixture
+def tell() -> Callable[[str], None]:
+    """Have a measurement printed when all tests have run; it is not judged."""
+    return measured.append
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Fixtures are marked on a film, and compared again in place."""
 
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,25 +20,30 @@ def case(catalogue: list[Any]) -> Case:
     return stock.add_case(0)
 
 
-def mark(page: Page, pointer: Pointer, start: Any, end: Any) -> None:
-    """Draw from platform to apex and keep the box."""
+def mark(page: Page, pointer: Pointer, start: Any, end: Any) -> float:
+    """Draw from platform to apex and keep the box; seconds until the new candidates are there."""
     if pointer.section.get_attribute("data-mode") != "mark":
         pointer.tool("mark")
     pointer.draw(start, end)
+    began = time.monotonic()
     with page.expect_response(re.compile("/mark/")) as answer:
         pointer.tool("accept")
     assert answer.value.ok
     expect(page.locator("[data-marking-state]")).not_to_be_empty()
+    return time.monotonic() - began
 
 
-def test_a_marked_fixture_is_compared_again_without_a_reload(desk: Desk, case: Case) -> None:
+def test_a_marked_fixture_is_compared_again_without_a_reload(
+    desk: Desk, case: Case, tell: Callable[[str], None]
+) -> None:
     whole = Finding.objects.get(case_image__case=case)
     before = list(whole.results.order_by("rank").values_list("similarity", flat=True))
     page = desk.open(stock.page_of(case))
     page.evaluate("window.stays = true")
     pointer = film_of(page)
 
-    mark(page, pointer, (0.5, 0.3), (0.5, 0.8))
+    seconds = mark(page, pointer, (0.5, 0.3), (0.5, 0.8))
+    tell(f"From the box to its new candidates ({desk.name}): {seconds:.2f} s")
 
     finding = Finding.objects.get(case_image__case=case)
     assert finding.pk == whole.pk

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from cases import retention
+from cases import intake, retention
 from cases.models import Case, Finding
 from raiox_site.tests.browser import stock
 from raiox_site.tests.browser.case_page import write_note
@@ -27,14 +27,18 @@ def test_a_failed_case_says_why_and_can_be_answered(desk: Desk, catalogue: list[
     assert case.status == Case.Status.REJECTED
 
 
-def test_a_case_that_is_being_processed_says_so(desk: Desk, catalogue: list[Any]) -> None:
+def test_a_case_that_is_being_processed_shows_its_candidates_when_they_come(
+    desk: Desk, catalogue: list[Any]
+) -> None:
     case = stock.add_case(0, process=False)
-
     page = desk.open(stock.page_of(case))
-
     expect(page.locator("main .notice[role=status]")).to_be_visible()
     expect(page.locator("[data-decide]")).to_have_count(0)
     desk.check(page, "case-received")
+
+    intake.process(case_id=case.pk)
+
+    expect(page.locator("[data-candidate='1']")).to_be_visible()
 
 
 def test_an_erased_case_keeps_its_decision_only(desk: Desk, catalogue: list[Any]) -> None:
