@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case
-from cases.panel import columns, filters, live, presence, queue
+from cases.panel import columns, filters, live, presence, queue, undone
 from cases.panel.addresses import case_urls
 from cases.panel.desk_admin import ReferenceProposalAdmin, RejectionReasonAdmin
 
@@ -120,6 +120,7 @@ class CaseAdmin(admin.ModelAdmin):
         context = response.context_data if isinstance(response, TemplateResponse) else None
         if context is not None and "cl" in context:
             context.update(live.page_context(context["cl"]))
+            context.update(undone.last_decision(cast(User, request.user)))
         return response
 
     def live_view(self, request: HttpRequest) -> HttpResponse:

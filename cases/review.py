@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from cases import verdicts as verdicts_
 from cases.intake import PROCESS_TASK
 from cases.models import Case, CaseEvent, Finding
+from cases.shown import Shown, check_marks
 from cases.signals import case_decided
 from cases.undo import Answers, TooLate, before_undo, can_undo, undo, undo_until
 from cases.verdicts import (
@@ -30,6 +31,7 @@ __all__ = [
     "Choice",
     "Outdated",
     "ReviewError",
+    "Shown",
     "StateConflict",
     "TooLate",
     "Verdict",
@@ -57,20 +59,25 @@ def decide(
     note: str = "",
     internal_note: str | None = None,
     revision: int | None = None,
+    shown: Shown | None = None,
 ) -> Case:
     """pending → approved when any fixture is identified, else rejected.
 
     Every marked fixture needs a verdict, a film as a whole only where there is no other.
     `note` (at most NOTE_LENGTH characters) goes out with the answer, `internal_note` never
-    does (None leaves the one that is there); `revision` is the one that the reviewer saw.
-    Raises ReviewError for verdicts that cannot be (it names the fixture) or texts too long,
-    Outdated when the sender has changed the case since that revision, StateConflict when it
+    does (None leaves the one that is there); `revision` is the one that the reviewer saw, and
+    `shown` what else she saw.
+    Raises ReviewError for verdicts that cannot be (it names the fixture), texts too long or an
+    internal note that somebody else changed too, Outdated when the sender has changed the case
+    since that revision or its marks are other ones than those shown, StateConflict when it
     does not await review, Case.DoesNotExist.
     """
+    shown = shown or Shown()
     with transaction.atomic():
         case = _locked(case_id, expected=(Status.PENDING,), revision=revision)
+        check_marks(case, shown.marks)
         if internal_note is not None:
-            _note_down(case, internal_note, reviewer)
+            _note_down(case, internal_note, reviewer, shown=shown.internal_note)
         case.note = verdicts_.note(note)
         _settle(case, verdicts, reviewer)
     return case
@@ -171,12 +178,15 @@ def set_priority(*, case_id: int, priority: int, by: User) -> Case:
     return case
 
 
-def set_internal_note(*, case_id: int, text: str, by: User) -> Case:
-    """Write the note that never leaves the house. Raises ReviewError for more than NOTE_LENGTH
-    characters, StateConflict for an archived case, Case.DoesNotExist."""
+def set_internal_note(*, case_id: int, text: str, by: User, shown: str | None = None) -> Case:
+    """Write the note that never leaves the house, in place of the one that was `shown`.
+
+    Raises ReviewError for more than NOTE_LENGTH characters or where another one than that
+    stands there by now, StateConflict for an archived case, Case.DoesNotExist.
+    """
     with transaction.atomic():
         case = _not_archived(case_id)
-        _note_down(case, text, by)
+        _note_down(case, text, by, shown=shown)
         case.save(update_fields=["internal_note", "updated_at"])
     return case
 
@@ -201,8 +211,15 @@ def _not_archived(case_id: int) -> Case:
     return case
 
 
-def _note_down(case: Case, text: str, by: User) -> None:
+def _note_down(case: Case, text: str, by: User, *, shown: str | None = None) -> None:
+    """What was not changed on the page is not written: somebody else's note may stand there."""
     text = verdicts_.note(text)
+    if shown is not None and text == shown.strip():
+        return
+    if shown is not None and case.internal_note not in (shown.strip(), text):
+        raise ReviewError(
+            _("Somebody else changed the internal note meanwhile: put both together and try again.")
+        )
     if text != case.internal_note:
         case.internal_note = text
         case.record(What.NOTED, actor=by)
@@ -217,7 +234,9 @@ def _settle(case: Case, verdicts: Sequence[Verdict], reviewer: User) -> None:
 
 
 def _close(case: Case, status: Case.Status, reviewer: User, **details: Sequence[int]) -> None:
-    """Films that were still to come are not looked for any more."""
+    """Films that were still to come are not looked for any more, and what an undone decision
+    left on a fixture that this one says nothing of is not part of it."""
+    Finding.objects.filter(case_image__case=case, outcome="").update(reason="")
     case.status, case.decided_at, case.decided_by = status, timezone.now(), reviewer
     case.next_try_at = None
     case.save()

@@ -2,6 +2,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from cases import review
 from cases.models import Case, CaseEvent, CaseImage, Finding, RejectionReason, Result
 from cases.review import NOTE_LENGTH, REASON_LENGTH, Verdict
+from cases.teeth import is_tooth, no_tooth
 from implants.vocabulary import FEATURES
 
 HIGHEST = 2**31 - 1
@@ -70,6 +72,11 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
     class Meta:
         model = Finding
         fields = ["id", "box", "proposed_by", "tooth", "outcome", "reason", "seen"]
+
+    def to_representation(self, finding: Finding) -> Any:
+        """What an undone decision left for its reviewer is not said of the fixture."""
+        shown = super().to_representation(finding)
+        return shown if finding.outcome else shown | {"reason": ""}
 
 
 class CaseImageSerializer(serializers.ModelSerializer[CaseImage]):
@@ -136,9 +143,19 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
         ]
         read_only_fields = fields
 
+    def to_representation(self, case: Case) -> Any:
+        """What an undone decision left for its reviewer is not said of the case."""
+        shown = super().to_representation(case)
+        return shown if case.decided_at else shown | {"decision_reason": "", "note": ""}
+
     def get_undo_until(self, case: Case) -> datetime | None:
         """Until when the answer is held back, so that the decision can surely be undone."""
         return review.undo_until(case)
+
+
+def _check_tooth(number: int) -> None:
+    if not is_tooth(number):
+        raise serializers.ValidationError(capfirst(no_tooth()))
 
 
 class VerdictSerializer(serializers.Serializer[Verdict]):
@@ -153,7 +170,10 @@ class VerdictSerializer(serializers.Serializer[Verdict]):
     )
     reason = serializers.CharField(max_length=REASON_LENGTH, allow_blank=True, required=False)
     seen = SeenSerializer(required=False)
-    tooth = serializers.IntegerField(min_value=11, max_value=85, required=False)
+    # Without the field the fixture keeps its tooth, by null it loses it.
+    tooth = serializers.IntegerField(
+        min_value=11, max_value=85, required=False, allow_null=True, validators=[_check_tooth]
+    )
 
 
 class DecisionSerializer(serializers.Serializer[dict[str, Any]]):

@@ -2,7 +2,7 @@
 
 from django.core.files.storage import default_storage
 
-from cases import intake, retention, sweep
+from cases import catchup, intake, retention, sweep
 
 
 def process_case(case_id: int) -> None:
@@ -15,6 +15,7 @@ def delete_film(name: str) -> None:
 
 def sweep_cases() -> None:
     sweep.requeue_abandoned()
+    catchup.catch_up()
 
 
 def purge_expired() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -73,28 +74,47 @@ def undo(*, case_id: int, by: User) -> Case:
         taken_back = [one.take_back(case) for one in _senders]
         if not _is_in_time(case, [None if one is None else not one for one in taken_back]):
             raise TooLate
-        take_back(case)
+        kept = {"decided_by": case.decided_by_id, "verdicts": _verdicts(case)}
+        take_back(case, keep_texts=True)
         case.status = Case.Status.FAILED if case.failure else Case.Status.PENDING
         if case.images.filter(is_awaited=True).exists():
             case.next_try_at = timezone.now()
         case.save()
-        case.record(CaseEvent.What.UNDONE, actor=by)
+        case.record(CaseEvent.What.UNDONE, actor=by, **kept)
     return case
 
 
-def take_back(case: Case) -> None:
+def take_back(case: Case, *, keep_texts: bool = False) -> None:
     """Clear what the decision wrote: on the case (not saved), its findings and results.
 
-    What the reviewer saw stays. References made from the films go with the decision that
-    said what they show. The caller holds the lock of the case.
+    What the reviewer saw stays, and with `keep_texts` the note and the reasons: whoever typed
+    them goes on from there. References made from the films go with the decision that said what
+    they show. The caller holds the lock of the case.
     """
     case.decided_at = case.decided_by = None
-    case.decision_reason = case.note = case.outcome = ""
-    Finding.objects.filter(case_image__case=case).update(outcome="", reason="")
+    case.outcome = ""
+    findings = Finding.objects.filter(case_image__case=case)
+    findings.update(outcome="")
+    if not keep_texts:
+        case.decision_reason = case.note = ""
+        findings.update(reason="")
     results = Result.objects.filter(finding__case_image__case=case)
     results.filter(rank=None).delete()
     results.update(approved=False, approved_at=None, approved_by=None)
     proposals.withdraw(case)
+
+
+def _verdicts(case: Case) -> dict[str, dict[str, Any]]:
+    """Finding id → its outcome and the ids of its implants, as they were decided."""
+    decided = Finding.objects.filter(case_image__case=case).exclude(outcome="")
+    approved = case.approved_results.values_list("finding_id", "implant_id")
+    return {
+        str(finding.pk): {
+            "outcome": finding.outcome,
+            "implants": [implant for found, implant in approved if found == finding.pk],
+        }
+        for finding in decided
+    }
 
 
 def _is_in_time(case: Case, have_left: list[bool | None]) -> bool:

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum
 
 from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.models import Case, Finding, Result
+from cases.teeth import is_tooth, no_tooth
 from implants.models import Implant
 from matching.features import clean_seen
 
@@ -26,7 +28,8 @@ class StateConflict(ReviewError):
 
 
 class Outdated(StateConflict):
-    """The sender changed the case after the reviewer saw it, or a late film arrived."""
+    """The case is another one than the reviewer saw: its sender changed it, a late film
+    arrived, or somebody else moved a mark."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,21 +46,28 @@ class Choice:
     finding_id: int | None = None
 
 
+class Kept(Enum):
+    """What a verdict says of something that it does not speak of: it stays as it is."""
+
+    KEPT = "kept"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What was decided about one fixture.
 
     `implant_ids`: one or more where it was identified (several: it is one of these), else
     none. `reason` is for the dentist, where it was not identified. `seen` is feature → word of
-    its vocabulary, `tooth` the fixture's FDI number; without them the finding's own stay.
+    its vocabulary; None leaves what was seen before. `tooth` is the fixture's FDI number; None
+    takes the finding's own away, so that the sender's holds for the only fixture of a case.
     """
 
     finding_id: int
     outcome: str
     implant_ids: Sequence[int] = ()
     reason: str = ""
-    seen: Mapping[str, str] = field(default_factory=dict)
-    tooth: int | None = None
+    seen: Mapping[str, str] | None = None
+    tooth: int | Kept | None = Kept.KEPT
 
     @property
     def is_identified(self) -> bool:
@@ -163,8 +173,8 @@ def _problem(verdict: Verdict) -> str:
     """What is wrong with a verdict by itself; empty when nothing is."""
     if verdict.outcome not in Outcome.values:
         return _("its decision could not be read. Please choose again.")
-    if verdict.tooth is not None and not 11 <= verdict.tooth <= 85:
-        return _("the tooth must be an FDI number from 11 to 85.")
+    if isinstance(verdict.tooth, int) and not is_tooth(verdict.tooth):
+        return no_tooth()
     if verdict.is_identified:
         return "" if verdict.implant_ids else _("choose at least one implant.")
     if verdict.implant_ids:
@@ -188,9 +198,10 @@ def _implants(verdicts: Sequence[Verdict]) -> dict[int, Implant]:
 def _write(finding: Finding, verdict: Verdict) -> None:
     finding.outcome = verdict.outcome
     finding.reason = "" if verdict.is_identified else reason(verdict.reason)
-    finding.tooth = verdict.tooth or finding.tooth
-    if verdict.seen:
-        finding.seen = clean_seen(verdict.seen)
+    if not isinstance(verdict.tooth, Kept):
+        finding.tooth = verdict.tooth
+    if verdict.seen is not None:
+        finding.seen = clean_seen(verdict.seen) or None
     finding.save(update_fields=["outcome", "reason", "tooth", "seen"])
 
 

@@ -15,11 +15,10 @@ from matching import quality, radiograph
 from matching.boxes import Box, BoxError
 from matching.encoder import BATCH, Vector, get_encoder
 from matching.models import Embedding
-from matching.queue import enqueue
+from matching.queue import INDEX_TASK, enqueue
 from matching.radiograph import Radiograph, RadiographError
 
 ORIGINAL = "original"
-INDEX_TASK = "matching.tasks.index_reference"
 
 
 class StorageUnavailable(RuntimeError):

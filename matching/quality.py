@@ -6,7 +6,7 @@ is written down here, and the curator decides.
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from PIL import Image
 from implants.models import Implant, ReferenceImage
 from implants.reference_state import Doubt
 from implants.storage import STORAGE_ERRORS
+from matching import twins
 from matching.boxes import Box, BoxError
 from matching.encoder import Vector, get_encoder
 from matching.models import Embedding
@@ -53,19 +54,19 @@ LOOKED_AT = 5
 
 
 def check(*, reference_id: int, film: Radiograph, vector: Vector | Sequence[float]) -> None:
-    """Write size, warnings and twin of one reference whose vector of shape (512,) is stored.
+    """Write size, warnings and twin of one reference whose vector of shape (512,) is stored,
+    and what changes for its twins.
 
     `film` is the whole film. A reference that is gone is left alone.
     """
     reference = ReferenceImage.objects.select_related("implant").filter(pk=reference_id).first()
     if reference is None:
         return
-    twin = find_twin(reference, film.image, vector)
-    found = doubts(film.image, reference.crop, reference.implant)
-    codes = [*found, Doubt.TWIN] if twin else found
-    ReferenceImage.objects.filter(pk=reference_id).update(
-        width=film.width, height=film.height, warnings=[str(code) for code in codes], twin=twin
-    )
+    alike = find_twins(reference, film.image, vector)
+    found = [str(doubt) for doubt in doubts(film.image, reference.crop, reference.implant)]
+    twins.link(reference_id=reference_id, warnings=found, alike=alike)
+    size = {"width": film.width, "height": film.height}
+    ReferenceImage.objects.filter(pk=reference_id).update(**size)
 
 
 def doubts(image: Image.Image, crop: Mapping[str, Any] | None, implant: Implant) -> list[Doubt]:
@@ -149,31 +150,34 @@ def _is_out_of_proportion(box: Box, implant: Implant) -> bool:
     return abs(math.log(box.height / box.width / wanted)) > math.log(PROPORTION)
 
 
-def find_twin(
+def find_twins(
     reference: ReferenceImage, image: Image.Image, vector: Vector | Sequence[float]
-) -> ReferenceImage | None:
-    """The reference of another manufacturer that shows the same film, or (with trained
-    weights) one that the search can hardly tell from this one."""
+) -> list[int]:
+    """Ids of the references of other manufacturers that show the same film, or (with trained
+    weights) that the search can hardly tell from this one, the nearest first."""
     own = difference_hash(image)
     is_trained = not get_encoder().is_random
-    for other in _nearest_of_others(reference, vector):
-        if is_trained and 1.0 - other.distance >= TWIN_COSINE:
-            return other.reference_image
-        if any(bits_apart(own, one) <= COPY_BITS for one in _hash(other.reference_image)):
-            return other.reference_image
-    return None
+    return [
+        other.reference_image_id
+        for other in _to_compare(reference, vector)
+        if (is_trained and 1.0 - other.distance >= TWIN_COSINE)
+        or any(bits_apart(own, one) <= COPY_BITS for one in _hash(other.reference_image))
+    ]
 
 
-def _nearest_of_others(reference: ReferenceImage, vector: Vector | Sequence[float]) -> Any:
-    return (
+def _to_compare(reference: ReferenceImage, vector: Vector | Sequence[float]) -> Iterable[Any]:
+    """The nearest ones, and those that name this one as their twin, however many are nearer."""
+    others = (
         Embedding.objects.of_encoder(get_encoder().id)
         .filter(reference_image__error="")
         .exclude(reference_image__implant__manufacturer=reference.implant.manufacturer)
         .select_related("reference_image__implant")
         .defer("vector")
         .annotate(distance=CosineDistance("vector", list(vector)))
-        .order_by("distance")[:LOOKED_AT]
+        .order_by("distance")
     )
+    naming = others.filter(reference_image__twin=reference)
+    return {row.pk: row for row in (*others[:LOOKED_AT], *naming)}.values()
 
 
 def difference_hash(image: Image.Image) -> Array:

@@ -13,6 +13,8 @@ from django_q.tasks import async_task
 
 log = logging.getLogger(__name__)
 
+INDEX_TASK = "matching.tasks.index_reference"
+
 
 class _Later(ORM):
     """Puts tasks on the queue that no worker takes before `when`."""

@@ -1,14 +1,14 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models.signals import post_save, pre_save
+from django.db.models.signals import post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from implants.models import ReferenceImage
-from matching import indexing
+from matching import indexing, twins
 from matching.encoder import load_in_background
 from matching.models import Embedding
-from matching.queue import enqueue, on_worker_start
+from matching.queue import INDEX_TASK, enqueue, on_worker_start
 
 
 @receiver(pre_save, sender=ReferenceImage)
@@ -38,7 +38,12 @@ def index_when_saved(
         return
     with transaction.atomic():
         if not Embedding.objects.filter(reference_image=instance).exists():
-            enqueue(indexing.INDEX_TASK, instance.pk)
+            enqueue(INDEX_TASK, instance.pk)
+
+
+@receiver(pre_delete, sender=ReferenceImage)
+def let_go_of_twins(sender: type[ReferenceImage], instance: ReferenceImage, **kwargs: Any) -> None:
+    twins.forget(reference_id=instance.pk)
 
 
 # A task process begins with it before its first film arrives.

@@ -2,9 +2,14 @@
 
 from django.db.models import Exists, OuterRef
 
-from implants import reference_state
+from implants import film_check, reference_state
+from implants.film_check import FilmRefused
+from matching import radiograph
 from matching.encoder import get_encoder
 from matching.models import Embedding
+from matching.radiograph import ImageTooLarge, NotAnImage, RadiographError, UnreadableImage
+
+CODES = {ImageTooLarge: "too_large", NotAnImage: "format", UnreadableImage: "unusable"}
 
 
 def has_vector() -> Exists:
@@ -18,5 +23,14 @@ def has_vector() -> Exists:
     )
 
 
+def check_film(content: bytes) -> None:
+    """Raise FilmRefused for what could not be indexed: said at once, and not stored."""
+    try:
+        radiograph.load(content)
+    except RadiographError as error:
+        raise FilmRefused(str(error), CODES[type(error)]) from error
+
+
 def tell_the_desk() -> None:
     reference_state.indexed_by(has_vector)
+    film_check.checked_by(check_film)

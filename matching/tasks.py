@@ -1,7 +1,11 @@
 """Queue entries of this layer: ids in, a service called."""
 
-from matching import indexing
+from matching import indexing, recheck
 
 
 def index_reference(reference_id: int) -> None:
     indexing.index_reference(reference_id=reference_id)
+
+
+def measure_references() -> None:
+    recheck.measure_unmeasured()

@@ -24,6 +24,8 @@ REASONS = {
 }
 # So long ago they arrived, so that even the newest is decided by now.
 AT_LEAST = timedelta(hours=2)
+# Of so many cases one came without the patient's consent, so that a demo shows both.
+WITHOUT_CONSENT = 3
 # Each so many-th decided case is one of these, the others are identified.
 EVERY = {5: Finding.Outcome.NOT_IN_CATALOGUE, 8: Finding.Outcome.UNREADABLE}
 
@@ -70,6 +72,7 @@ def _receive(
             dentist_name=f"Dentista de demonstração {number + 1}",
             patient_name=f"Fantoma {number + 1}",
             tooth=FDI_TEETH[number % len(FDI_TEETH)],
+            consent_at=timezone.now() if number % WITHOUT_CONSENT else None,
             client_id=f"demo-{number}",
         ),
         run_inline=run_inline,
@@ -93,7 +96,11 @@ def _put_back(case: Case, arrived: datetime, *, took: timedelta) -> None:
     """Move a case that was decided just now to an earlier time, its history along with it."""
     decided = arrived + took
     Case.objects.filter(pk=case.pk).update(
-        created_at=arrived, queued_at=arrived, matched_at=arrived, decided_at=decided
+        created_at=arrived,
+        queued_at=arrived,
+        matched_at=arrived,
+        decided_at=decided,
+        consent_at=arrived if case.consent_at else None,
     )
     shift = case.created_at - arrived
     CaseEvent.objects.filter(case=case).update(created_at=F("created_at") - shift)

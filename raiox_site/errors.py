@@ -1,5 +1,7 @@
 """Pages for what goes wrong: JSON for machines, a page in Portuguese inside the panel."""
 
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -10,6 +12,9 @@ from integrations.uploads import PayloadTooLarge
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, PayloadTooLarge):
         return _answer(request, 413, str(exception.detail))
+    if isinstance(exception, TooManyFilesSent):
+        most = {"number": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
+        return _answer(request, 413, _("Choose at most %(number)d films at a time.") % most)
     return _answer(request, 400, _("The request cannot be processed."))
 
 

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from cases import correlation as correlation_id
-from raiox_site.errors import service_unavailable
+from raiox_site.errors import bad_request, service_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,19 @@ class database_outage:
             return None
         log.error("the database does not answer: %s", error)
         return service_unavailable(request)
+
+
+def no_nul_in_addresses(get_response: Handler) -> Handler:
+    """400 for a NUL among the parameters of a page of the panel: filters hand them on to the
+    database, which refuses it with an error. The API judges its parameters by itself."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        query = request.META.get("QUERY_STRING", "")
+        if "%00" in query and request.path_info.startswith("/admin/"):
+            return bad_request(request, SuspiciousOperation("a NUL in the query string"))
+        return get_response(request)
+
+    return middleware
 
 
 def content_security_policy(get_response: Handler) -> Handler:

@@ -9,8 +9,8 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django_q.admin import ScheduleAdmin
-from django_q.models import Schedule
+from django_q.admin import QueueAdmin, ScheduleAdmin
+from django_q.models import OrmQ, Schedule
 
 
 class PlainUserAdmin(UserAdmin):
@@ -45,10 +45,15 @@ class PlainScheduleAdmin(ScheduleAdmin):
         return False
 
 
+class PlainQueueAdmin(QueueAdmin):
+    readonly_fields = ("lock", *QueueAdmin.readonly_fields)
+
+
 PAGES: dict[Any, type[admin.ModelAdmin]] = {
     User: PlainUserAdmin,
     Group: PlainGroupAdmin,
     Schedule: PlainScheduleAdmin,
+    OrmQ: PlainQueueAdmin,
 }
 
 

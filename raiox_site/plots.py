@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from raiox_site.percent import whole
+
 WIDTH = 400
 LEFT, RIGHT, TOP, BOTTOM = 42, 386, 10, 138
 HEIGHT = 160
@@ -192,7 +194,9 @@ def rows(
             value, y = one.values[place] or 0, place * ROW + 3 + number * (BAR + 3)
             width = (RIGHT - 30 - NAMES) * value / 100
             bars.append(Bar(_number(NAMES), _number(y), _number(width), _number(BAR), one.css))
-            texts.append(Text(_number(NAMES + width + 5), _number(y + 9), f"{value:.0f}%", "start"))
+            texts.append(
+                Text(_number(NAMES + width + 5), _number(y + 9), f"{whole(value)}%", "start")
+            )
     height = max(len(labels), 1) * ROW
     return Plot(name, title, description, table, series, height=height, bars=bars, texts=texts)
 

@@ -153,6 +153,7 @@ MIDDLEWARE = [
     "raiox_site.middleware.database_outage",
     "django.middleware.security.SecurityMiddleware",
     "raiox_site.middleware.content_security_policy",
+    "raiox_site.middleware.no_nul_in_addresses",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from cases.findings import Ranked
 from cases.models import CaseImage, Finding, ReferenceProposal, Result
 from cases.panel.forms import NEGATIVE, Said
+from cases.shown import mark_of
 from implants.models import Implant, ReferenceImage
 from implants.vocabulary import FEATURES
 from matching.features import Difference, differences, label_of
@@ -57,6 +59,19 @@ class Pick:
     @property
     def crop_json(self) -> str:
         return _json(self.reference.crop if self.reference else None)
+
+    @cached_property
+    def references(self) -> list[ReferenceImage]:
+        """All that can stand beside the film: what `reference` is, then the other active and
+        readable ones of the implant (uses a prefetch when there is one)."""
+        first = self.reference
+        usable = (one for one in self.implant.references.all() if one.is_active and not one.error)
+        return [first, *(one for one in usable if one != first)] if first else []
+
+    @property
+    def references_json(self) -> str:
+        """What compare.js loads of each reference: src, width, height and crop."""
+        return json.dumps([_loaded(one) for one in self.references])
 
     @property
     def proposal(self) -> ReferenceProposal | None:
@@ -103,7 +118,8 @@ class FixtureBlock:
 
     `number` counts the fixtures of the case, as they are numbered in its answer; `fitting` of
     `total` active implants are contradicted by nothing that was seen, None where nothing is
-    known of that; `problem` says why there is no live ranking.
+    known of that; `problem` says why there is no live ranking. `given` is the sender's tooth,
+    where it can only be that of this fixture.
     """
 
     finding: Finding
@@ -115,7 +131,12 @@ class FixtureBlock:
     fitting: int | None = None
     total: int | None = None
     problem: str = ""
-    tooth: int | None = None
+    own_tooth: int | None = None
+    given: int | None = None
+
+    @property
+    def tooth(self) -> int | None:
+        return self.own_tooth or self.given
 
     @property
     def name(self) -> str:
@@ -126,11 +147,16 @@ class FixtureBlock:
         return _json(self.finding.box)
 
     @property
+    def mark(self) -> str:
+        return mark_of(self.finding)
+
+    @property
     def tooth_typed(self) -> str:
-        """What stands in the field: as typed, else what is known."""
-        if self.said.tooth is not None:
-            return self.said.tooth
-        return str(self.tooth or "")
+        """What stands in the field: as typed, else what is known. A sender's tooth that nobody
+        touched is what the sender says now."""
+        if self.said.tooth is None:
+            return str(self.tooth or "")
+        return str(self.given) if self.given and self.said.is_tooth_given else self.said.tooth
 
     @property
     def is_negative(self) -> bool:
@@ -208,6 +234,15 @@ def _is_same(box: Mapping[str, float], other: Mapping[str, float]) -> bool:
     """Whether the middles of two boxes lie closer than half the length of the shorter one."""
     apart = math.hypot(box["x"] - other["x"], box["y"] - other["y"])
     return apart < min(box["height"], other["height"]) / 2
+
+
+def _loaded(reference: ReferenceImage) -> dict[str, Any]:
+    return {
+        "src": reverse("admin:implants_referenceimage_file", args=[reference.pk]),
+        "width": reference.width,
+        "height": reference.height,
+        "crop": reference.crop,
+    }
 
 
 def _json(box: Mapping[str, float] | None) -> str:

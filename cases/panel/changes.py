@@ -1,13 +1,12 @@
 """What the sender of a case changed, in the reviewer's words. Names of fields, never values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy, ngettext
 
 from cases.models import Case, CaseEvent
-from cases.panel.forms import Decision
 from implants.models import Implant
 
 FIELD_LABELS = {
@@ -61,18 +60,6 @@ def reopening(case: Case) -> Reopening | None:
         return None
     ids = earlier[-1].details.get("implant_ids", ())
     return Reopening(earlier[-1], list(Implant.objects.filter(pk__in=ids)) if ids else ())
-
-
-def with_what_was_undone(case: Case, decision: Decision) -> Decision:
-    """A decision not yet begun has ticked what was approved before it was undone, where the
-    case has one fixture: the history does not say which implant belonged to which."""
-    turns = [e for e in case.events.all() if e.what in (*DECISIONS, What.UNDONE)]
-    is_undone = [e.what for e in turns[-2:]] == [What.APPROVED, What.UNDONE]
-    findings = [finding for film in case.images.all() for finding in film.findings.all()]
-    if decision != Decision() or not is_undone or len(findings) != 1:
-        return decision
-    ids = turns[-2].details.get("implant_ids", ())
-    return replace(decision, ticked=frozenset(f"{findings[0].pk}:{pk}" for pk in ids))
 
 
 def _change(events: Sequence[CaseEvent]) -> str:

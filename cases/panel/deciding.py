@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
@@ -20,7 +19,6 @@ from cases.panel.page import (
     can_decide,
     only_posted,
     reviewer,
-    seconds_to_undo,
     show,
 )
 from cases.review import Outdated, ReviewError, StateConflict
@@ -32,6 +30,7 @@ def decide(request: HttpRequest, case_id: int) -> HttpResponse:
     """Every fixture that something was said about, in one decision."""
     decision = Decision.of(request.POST)
     findings = Finding.objects.filter(case_image__case=case_id)
+    tooth = Case.objects.filter(pk=case_id).values_list("tooth", flat=True).first()
 
     def act() -> Case:
         if decision.reason.strip():
@@ -43,11 +42,12 @@ def decide(request: HttpRequest, case_id: int) -> HttpResponse:
             )
         return review.decide(
             case_id=case_id,
-            verdicts=decision.verdicts(verdicts.numbers(findings)),
+            verdicts=decision.verdicts(verdicts.numbers(findings), tooth),
             reviewer=reviewer(request),
             note=decision.note,
             internal_note=decision.internal_note,
             revision=decision.revision,
+            shown=decision.shown,
         )
 
     return _carry_out(request, case_id, decision, act)
@@ -102,9 +102,13 @@ def undo(request: HttpRequest, case_id: int) -> HttpResponse:
 def propose(request: HttpRequest, case_id: int) -> HttpResponse:
     """Propose a decided fixture as a reference of its implant."""
 
+    finding_id = number_of(request.POST, "finding") or 0
+
     def act() -> str:
+        if not Finding.objects.filter(pk=finding_id, case_image__case=case_id).exists():
+            raise ReviewError(_("The case has no such finding."))
         proposals.propose(
-            finding_id=number_of(request.POST, "finding") or 0,
+            finding_id=finding_id,
             implant_id=number_of(request.POST, "implant") or 0,
             by=reviewer(request),
         )
@@ -131,15 +135,18 @@ def priority(request: HttpRequest, case_id: int) -> HttpResponse:
 @only_posted
 @can_decide
 def internal_note(request: HttpRequest, case_id: int) -> HttpResponse:
-    return _meanwhile(
-        request,
-        case_id,
-        lambda: review.set_internal_note(
-            case_id=case_id,
-            text=Decision.of(request.POST).internal_note or "",
-            by=reviewer(request),
-        ),
-    )
+    decision = Decision.of(request.POST)
+
+    def act() -> None:
+        if decision.internal_note is not None:
+            review.set_internal_note(
+                case_id=case_id,
+                text=decision.internal_note,
+                by=reviewer(request),
+                shown=decision.note_shown,
+            )
+
+    return _meanwhile(request, case_id, act)
 
 
 def _carry_out(
@@ -152,7 +159,7 @@ def _carry_out(
         return _show_changes(request, case_id, decision, conflict)
     except StateConflict as conflict:
         messages.warning(request, _conflict_message(request, case_id, conflict))
-        return redirect("admin:cases_case_review", case_id)
+        return _to_case(request, case_id)
     except ReviewError as error:
         return _refused(request, case_id, decision, error)
     except Case.DoesNotExist as missing:
@@ -179,7 +186,11 @@ def _simply(request: HttpRequest, case_id: int, act: Callable[[], str]) -> HttpR
         messages.warning(request, str(error))
     except Case.DoesNotExist as missing:
         raise Http404 from missing
-    return redirect("admin:cases_case_review", case_id)
+    return _to_case(request, case_id)
+
+
+def _to_case(request: HttpRequest, case_id: int) -> HttpResponse:
+    return redirect(queue.case_url(case_id, queue.filters_of(request)))
 
 
 def _meanwhile(request: HttpRequest, case_id: int, act: Callable[[], object]) -> HttpResponse:
@@ -201,7 +212,7 @@ def _show_changes(
     if Case.objects.filter(pk=case_id, status__in=DECIDABLE).exists():
         return show(request, case_id, decision)
     messages.warning(request, str(conflict))
-    return redirect("admin:cases_case_review", case_id)
+    return _to_case(request, case_id)
 
 
 def _conflict_message(request: HttpRequest, case_id: int, conflict: StateConflict) -> str:
@@ -222,31 +233,12 @@ def _retry_message(case: Case) -> str:
 def _success_message(request: HttpRequest, case: Case) -> SafeString:
     link = format_html(
         '<a href="{}" data-decided="{}-{}">{}</a>',
-        reverse("admin:cases_case_review", args=[case.pk]),
+        queue.case_url(case.pk, queue.filters_of(request)),
         case.decided_by_id,
         case.pk,
         _("Case %(number)s") % {"number": case},
     )
     if case.status == Case.Status.REJECTED:
-        told = format_html(_("{} rejected."), link)
-    else:
-        names = "; ".join(str(result.implant) for result in case.approved_results)
-        told = format_html(_("{} approved: {}."), link, names)
-    return format_html("{} {}", told, _undo_button(request, case))
-
-
-def _undo_button(request: HttpRequest, case: Case) -> SafeString | str:
-    """The button that stands in the message, for as long as the answer is held back."""
-    seconds = seconds_to_undo(case)
-    if not seconds:
-        return ""
-    return format_html(
-        '<form class="undo" method="post" action="{}" data-undo-seconds="{}">'
-        '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
-        '<button type="submit" class="button button-small" data-key="u" aria-keyshortcuts="U">{}'
-        " <span data-seconds></span> <kbd>U</kbd></button></form>",
-        reverse("admin:cases_case_undo", args=[case.pk]),
-        seconds,
-        get_token(request),
-        _("Undo"),
-    )
+        return format_html(_("{} rejected."), link)
+    names = "; ".join(str(result.implant) for result in case.approved_results)
+    return format_html(_("{} approved: {}."), link, names)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
 from cases import findings, verdicts
@@ -79,7 +80,8 @@ class _Maker:
             fitting=ranking.fitting if ranking else None,
             total=ranking.total if ranking else None,
             problem=problem,
-            tooth=finding.tooth or (self.case.tooth if len(self.numbers) == 1 else None),
+            own_tooth=finding.tooth,
+            given=self.case.tooth if len(self.numbers) == 1 else None,
         )
 
     def _ranking(self, finding: Finding, said: Said) -> tuple[Ranking | None, str]:
@@ -92,11 +94,13 @@ class _Maker:
         if not said.seen and not is_ready:
             return None, ""
         try:
-            return findings.rank(finding, said.seen, limit=SHOWN), ""
+            ranking = findings.rank(finding, said.seen, limit=SHOWN)
         except ReviewError as error:
             return None, str(error)
         except (EncoderError, CatalogueNotSearchable):
             return None, _("The catalogue cannot be compared now: these are the first candidates.")
+        prefetch_related_objects([one.implant for one in ranking.candidates], "references")
+        return ranking, ""
 
     def _others(self, finding: Finding, said: Said, known: set[int]) -> tuple[list[Pick], bool]:
         """What was ticked and is no candidate, then what the search finds."""
@@ -115,7 +119,9 @@ def _said(finding: Finding, decision: Decision) -> Said:
     """What was posted; on a fresh page what the fixture keeps."""
     if finding.pk in decision.said:
         return decision.said[finding.pk]
-    return Said(outcome=finding.outcome, reason=finding.reason, seen=dict(finding.seen or {}))
+    # What is left of an undone decision is for the one who made it.
+    reason = finding.reason if finding.outcome else ""
+    return Said(outcome=finding.outcome, reason=reason, seen=dict(finding.seen or {}))
 
 
 def _candidates(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, Result
+from cases.teeth import is_tooth
 from implants.models import Implant
 from matching.confidence import Band
 
@@ -46,13 +47,6 @@ def search(cases: QuerySet[Case], text: str) -> QuerySet[Case]:
     for word in _TOOTH.sub(" ", text).split()[:MAX_WORDS]:
         cases = cases.filter(_word(word))
     return cases
-
-
-def is_tooth(number: int) -> bool:
-    """Whether this is an FDI number: 11–48 for permanent teeth, 51–85 for those of children."""
-    quadrant, position = divmod(number, 10)
-    last = 8 if quadrant <= 4 else 5
-    return 1 <= quadrant <= 8 and 1 <= position <= last
 
 
 def _word(word: str) -> Q:

@@ -1,6 +1,7 @@
 """Marking fixtures on a film while the case page is open."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from cases import findings
 from cases.models import Case, Finding
-from cases.panel import desk
+from cases.panel import desk, queue
 from cases.panel.desk import Reading
 from cases.panel.forms import Decision, box_of, number_of
 from cases.panel.page import can_decide, may_decide, only_posted, reasons, reviewer, show
 from cases.review import ReviewError, StateConflict
+from cases.shown import marks_of
 from matching.boxes import BoxError
 from matching.encoder import EncoderError
 from matching.matcher import CatalogueNotSearchable
@@ -66,6 +68,8 @@ def _in_place(
 ) -> HttpResponse:
     """Do it; then the changed pieces of the page, or without JavaScript the whole page."""
     is_piece = "piece" in request.POST
+    decision = Decision.of(request.POST)
+    before = marks_of(Finding.objects.filter(case_image__case=case_id))
     try:
         changed = act()
     except Case.DoesNotExist as missing:
@@ -77,7 +81,9 @@ def _in_place(
         changed = []
     if is_piece:
         return _pieces(request, case_id, image_id, changed)
-    return show(request, case_id, Decision.of(request.POST))
+    # What the reviewer marked herself did not change behind her back.
+    is_hers = decision.marks == before
+    return show(request, case_id, replace(decision, marks=None) if is_hers else decision)
 
 
 def _refusal(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -95,6 +101,7 @@ def _pieces(request: HttpRequest, case_id: int, image_id: int, changed: list[int
     context = {
         **admin.site.each_context(request),
         "case": case,
+        "carry": queue.carry(queue.filters_of(request)),
         "films": films,
         "film": next(one for one in films if one.image.pk == image_id),
         "changed": changed,

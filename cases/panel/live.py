@@ -80,18 +80,19 @@ def answer(request: HttpRequest, changelist: Any, known: Known) -> HttpResponse:
 
 def page_context(changelist: Any) -> dict[str, Any]:
     """For the page of the list: `live` (its state), `asked` (the words of what was asked for),
-    `clear_url`, `everywhere_url`, `next_url`, `shown_status`; for an empty list the decisions."""
+    `clear_url`, `everywhere_url`, `next_url`, `carry`, `shown_status`; for an empty list the
+    decisions."""
     status = _status(changelist)
     asked = [one.chosen for one in changelist.filter_specs if isinstance(one, QueueFilter)]
+    filters = carried(changelist.get_query_string().removeprefix("?"))
     narrowing = ["band", "source", "manufacturer", "q", "o"]
     context = {
         "live": state(changelist),
         "shown_status": status.value(),
         "asked": [word for word in [changelist.query, *asked] if word],
         "clear_url": changelist.get_query_string(remove=narrowing),
-        "next_url": queue.next_url(
-            after=None, filters=carried(changelist.get_query_string().removeprefix("?"))
-        ),
+        "next_url": queue.next_url(after=None, filters=filters),
+        "carry": queue.carry(filters),
         "everywhere_url": changelist.get_query_string({"status": ALL}),
     }
     return context if changelist.result_count else {**context, **_last_decisions()}

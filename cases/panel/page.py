@@ -3,7 +3,6 @@
 `admin_view` only asks for a staff login; each view asks for its permission itself.
 """
 
-import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
@@ -14,13 +13,12 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from cases import review
 from cases.models import Case, CaseImage, Finding, RejectionReason
-from cases.panel import changes, desk, presence, queue
+from cases.panel import changes, desk, presence, queue, undone
 from cases.panel.desk import Reading
 from cases.panel.forms import Decision, number_of
 from cases.review import NOTE_LENGTH, Outdated
@@ -46,7 +44,7 @@ def only_posted(view: Callable[[HttpRequest, int], HttpResponse]) -> Callable[..
         if request.method == "POST":
             return view(request, case_id)
         messages.warning(request, _("Nothing was changed yet. Please check and send it again."))
-        return redirect("admin:cases_case_review", case_id)
+        return redirect(queue.case_url(case_id, queue.filters_of(request)))
 
     return wrapped
 
@@ -124,12 +122,6 @@ def reasons() -> list[RejectionReason]:
     return list(RejectionReason.objects.filter(is_active=True))
 
 
-def seconds_to_undo(case: Case) -> int:
-    """For how long the answer is still held back; 0 where nothing is to be undone."""
-    until = review.undo_until(case)
-    return max(math.ceil((until - timezone.now()).total_seconds()), 0) if until else 0
-
-
 def _piece(request: HttpRequest, case_id: int, template: str) -> HttpResponse:
     found = Finding.objects.select_related("case_image__case").prefetch_related(
         "results__implant__references", "results__reference_image"
@@ -144,6 +136,7 @@ def _piece(request: HttpRequest, case_id: int, template: str) -> HttpResponse:
         **admin.site.each_context(request),
         "block": block,
         "case": case,
+        "carry": queue.carry(queue.filters_of(request)),
         "can_decide": reading.can_decide,
     }
     return render(request, template, context)
@@ -167,23 +160,26 @@ def _case_context(request: HttpRequest, case: Case) -> dict[str, Any]:
 
 def _work_context(request: HttpRequest, case: Case, decision: Decision) -> dict[str, Any]:
     """What a reviewer works with: films, candidates, and what may be done now."""
-    internal_note = decision.internal_note
     is_approver = request.user.has_perm("cases.decide_case")
     can_decide = may_decide(request, case)
+    can_retry_or_reject = is_approver and case.status == Case.Status.FAILED
+    if can_decide or can_retry_or_reject:
+        decision = undone.restored(case, decision, reviewer(request))
     if can_decide:
         encoder.load_in_background()
-        decision = changes.with_what_was_undone(case, decision)
     films = desk.film_blocks(case, Reading(decision, can_decide=can_decide))
     return {
         "films": films,
         "has_fixtures": any(film.fixtures for film in films),
         "decision": decision,
-        "internal_note": case.internal_note if internal_note is None else internal_note,
+        "internal_note": decision.internal_note if decision.is_note_touched else case.internal_note,
+        "is_note_changed": decision.has_other_note(case),
         "can_decide": can_decide,
-        "can_retry_or_reject": is_approver and case.status == Case.Status.FAILED,
+        "can_retry_or_reject": can_retry_or_reject,
         "is_approver": is_approver,
         "can_undo": is_approver and review.can_undo(case),
-        "undo_seconds": seconds_to_undo(case),
+        "undo_seconds": undone.seconds_to_undo(case),
+        **undone.last_decision(reviewer(request)),
         "reasons": reasons() if can_decide else [],
         "note_length": NOTE_LENGTH,
     }

@@ -92,16 +92,23 @@ def list_url(filters: Mapping[str, str]) -> str:
     return _address("admin:cases_case_changelist", {**status, **filters})
 
 
+def carry(filters: Mapping[str, str]) -> str:
+    """What an address is continued with, so that a page behind the login keeps the filters."""
+    return f"?{urlencode(_carrying(filters))}" if filters else ""
+
+
 def filters_of(request: HttpRequest) -> dict[str, str]:
     """The filters of the queue that a case was opened from, as its address or form has them."""
     return queue_filters.carried(request.POST.get("queue") or request.GET.get("queue") or "")
 
 
 def way_on(request: HttpRequest, case: Case) -> dict[str, Any]:
-    """For the page of a case: `queue` (the value to carry along), `queue_url`, `next_url`."""
+    """For the page of a case: `queue` (the value to carry along), `carry` (the same as a query
+    string, empty without filters), `queue_url`, `next_url`."""
     filters = filters_of(request)
     return {
         "queue": urlencode(filters),
+        "carry": carry(filters),
         "queue_url": list_url(filters),
         "next_url": next_url(after=case, filters=filters),
     }

@@ -1,4 +1,6 @@
-"""Cases for the tests of the panel, and the addresses of their pages."""
+"""Cases for the tests of the panel, the addresses of their pages, and what their form sends."""
+
+from html.parser import HTMLParser
 
 from django.core.files.base import ContentFile
 from django.urls import reverse
@@ -74,6 +76,52 @@ def html(response):
 
 def status_of(case):
     return Case.objects.get(pk=case.pk).status
+
+
+class _Form(HTMLParser):
+    """The fields of the form with the id `decision`, as a browser would send them."""
+
+    def __init__(self):
+        super().__init__()
+        self.fields = {}
+        self.is_inside = False
+        self.list = self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        has = dict(attrs)
+        if tag == "form":
+            self.is_inside = has.get("id") == "decision"
+        if not self.is_inside:
+            return
+        name, value = has.get("name", ""), has.get("value") or ""
+        is_left_out = has.get("type") in ("checkbox", "radio") and "checked" not in has
+        if tag == "input" and name and not is_left_out:
+            self.fields[name] = value
+        elif tag == "select":
+            self.list = name
+            self.fields[name] = ""
+        elif tag == "option" and "selected" in has:
+            self.fields[self.list] = value
+        elif tag == "textarea":
+            self.text = name
+            self.fields[name] = ""
+
+    def handle_data(self, data):
+        if self.text:
+            self.fields[self.text] += data
+
+    def handle_endtag(self, tag):
+        if tag == "textarea":
+            self.text = ""
+        if tag == "form":
+            self.is_inside = False
+
+
+def form_of(response):
+    """What the decision's form sends when nobody has changed anything."""
+    form = _Form()
+    form.feed(html(response))
+    return form.fields
 
 
 def set_facts(case, **facts):

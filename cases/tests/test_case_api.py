@@ -82,7 +82,11 @@ def test_a_case_tells_what_a_decision_on_it_needs_to_know(
     client: Client, case: Case, reader: Any, bearer: Headers
 ) -> None:
     Case.objects.filter(pk=case.pk).update(
-        revision=4, note="check", consent_at="2031-05-04T12:00Z", next_try_at="2031-05-05T12:00Z"
+        revision=4,
+        note="check",
+        consent_at="2031-05-04T12:00Z",
+        next_try_at="2031-05-05T12:00Z",
+        decided_at="2031-05-05T12:00Z",
     )
     shown = client.get(f"/cases/{case.pk}", headers=bearer(reader)).json()
     assert (shown["revision"], shown["note"]) == (4, "check")
@@ -331,6 +335,8 @@ def test_a_rejection_takes_an_outcome_and_a_note_for_the_whole_case(
         ("approve", {"outcome": "guessed"}),
         ("approve", {"outcome": "identified", "implant_ids": [1], "seen": {"apex": "blue"}}),
         ("approve", {"outcome": "identified", "implant_ids": [1], "tooth": 99}),
+        ("reject", {"outcome": "not_in_catalogue", "tooth": 19}),
+        ("reject", {"outcome": "not_in_catalogue", "tooth": 50}),
         ("reject", {"outcome": "unreadable"}),
     ],
 )
@@ -341,6 +347,28 @@ def test_verdicts_that_cannot_be_are_400_and_nothing_changes(
     assert post(client, case, action, body, bearer(approver)).status_code == 400
     case.refresh_from_db()
     assert case.status == Case.Status.PENDING
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({}, (26, {"apex": "flat"})),
+        ({"tooth": None, "seen": {}}, (None, None)),
+        ({"tooth": 27, "seen": {"apex": "narrow"}}, (27, {"apex": "narrow"})),
+    ],
+)
+def test_what_a_verdict_does_not_speak_of_stays_and_what_it_empties_goes(
+    client: Client, case: Case, approver: Any, bearer: Headers, said: Any, kept: Any
+) -> None:
+    findings = case.images.get().findings
+    findings.update(tooth=26, seen={"apex": "flat"})
+    verdict = {"finding_id": finding_id(case), "outcome": "not_in_catalogue", **said}
+
+    assert (
+        post(client, case, "reject", {"verdicts": [verdict]}, bearer(approver)).status_code == 200
+    )
+
+    assert (findings.get().tooth, findings.get().seen) == kept
 
 
 @pytest.mark.parametrize("action", ["approve", "reject"])
@@ -355,12 +383,15 @@ def test_a_decision_is_undone_while_its_answer_is_held_back(
     client: Client, case: Case, approver: Any, reader: Any, bearer: Headers, settings: Any
 ) -> None:
     settings.RAIOX_UNDO_SECONDS = 20
-    decided = post(client, case, "reject", {"reason": "blurred"}, bearer(approver)).json()
+    body = {"reason": "blurred", "outcome": "unreadable", "note": "a note"}
+    decided = post(client, case, "reject", body, bearer(approver)).json()
     assert decided["undo_until"] > decided["decided_at"]
     assert post(client, case, "undo", {}, bearer(reader)).status_code == 403
     answer = post(client, case, "undo", {}, bearer(approver))
     assert (answer.status_code, answer.json()["status"]) == (200, "pending")
     assert answer.json()["undo_until"] is None
+    assert "blurred" not in answer.content.decode()
+    assert "a note" not in answer.content.decode()
 
 
 def test_undoing_what_is_not_decided_or_too_late_is_a_conflict(

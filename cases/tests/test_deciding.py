@@ -232,55 +232,6 @@ def test_the_filters_of_the_queue_go_along_to_the_next_case(client, reviewer, im
     assert 'name="queue" value="band=low"' in html(opened)
 
 
-@pytest.fixture
-def held_back(settings):
-    """Answers wait before they leave."""
-    settings.RAIOX_UNDO_SECONDS = 20
-
-
-def test_the_message_after_a_decision_offers_to_undo_it(
-    client, reviewer, implants, case, held_back
-):
-    response = client.post(act("decide", case), {"choice": choice(case, implants[0])})
-
-    message = told(response)
-    assert act("undo", case) in message
-    seconds = int(re.search(r'data-undo-seconds="(\d+)"', message)[1])
-    assert 0 < seconds <= 20
-
-
-def test_undoing_leads_back_to_the_case_with_the_choice_ticked_again(
-    client, reviewer, implants, case, held_back
-):
-    client.post(act("decide", case), {"choice": choice(case, implants[1])})
-    assert act("undo", case) in html(client.get(page(case)))
-
-    response = client.post(act("undo", case), follow=True)
-
-    assert response.redirect_chain[-1][0] == page(case)
-    content = html(response)
-    assert f'data-undone="{reviewer.pk}-{case.pk}"' in content
-    assert re.search(rf'value="{choice(case, implants[1])}"[^>]* checked', content)
-    assert status_of(case) == Case.Status.PENDING
-
-
-def test_a_decision_that_can_no_longer_be_undone_says_so(client, reviewer, implants, case):
-    client.post(act("decide", case), {"choice": choice(case, implants[0])})
-    Case.objects.update(decided_at=timezone.now() - timezone.timedelta(hours=1))
-
-    assert act("undo", case) not in html(client.get(page(case)))
-    response = client.post(act("undo", case))
-
-    assert response.url == page(case)
-    assert told(response)
-    assert status_of(case) == Case.Status.APPROVED
-
-
-def test_undoing_what_is_not_decided_changes_nothing(client, reviewer, case):
-    assert client.post(act("undo", case)).url == page(case)
-    assert status_of(case) == Case.Status.PENDING
-
-
 def test_the_priority_is_changed_and_what_was_ticked_is_kept(client, reviewer, implants, case):
     ticked = choice(case, implants[0])
 
@@ -346,3 +297,15 @@ def test_a_draft_of_a_case_that_a_colleague_decided_is_told(client, reviewer, im
     assert response.url == page(case)
     assert "outra pessoa" in told(response)
     assert Result.objects.get(approved=True).implant == implants[0]
+
+
+def test_a_fixture_of_another_case_is_not_proposed_under_this_one(client, reviewer, implants, case):
+    other = make_case(implants, consent_at=timezone.now())
+    client.post(act("decide", other), {"choice": choice(other, implants[0])})
+
+    response = client.post(
+        act("propose", case), {"finding": finding_of(other).pk, "implant": implants[0].pk}
+    )
+
+    assert told(response)
+    assert not ReferenceProposal.objects.exists()

@@ -102,7 +102,7 @@ def test_after_the_last_case_the_queue_says_so(client, reviewer, case):
 
 @pytest.mark.parametrize("after", ["", "x", "-1", "9" * 30, "²"])
 def test_a_number_that_is_no_case_leads_to_the_first_one(client, reviewer, case, after):
-    assert client.get(NEXT, {"after": after, "queue": "q=\x00&band=purple"}).url.startswith(
+    assert client.get(NEXT, {"after": after, "queue": "q=%00&band=purple"}).url.startswith(
         page(case)
     )
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cases import review
 from cases.models import Case, Presence
@@ -142,6 +142,7 @@ def test_a_case_that_is_erased_meanwhile_is_gone(approver, case):
 
 def test_names_are_joined_into_one_sentence():
     assert presence.sentence([]) == ""
-    assert presence.sentence(["Ana", "Bia"]) == _("%(names)s are looking at this case.") % {
-        "names": "Ana, Bia"
-    }
+    looking = ngettext(
+        "%(names)s is looking at this case.", "%(names)s are looking at this case.", 2
+    )
+    assert presence.sentence(["Ana", "Bia"]) == looking % {"names": "Ana, Bia"}

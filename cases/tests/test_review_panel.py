@@ -191,8 +191,12 @@ def test_a_choice_that_is_no_choice_is_refused(client, reviewer, case, value):
 
 
 def test_the_enter_key_never_decides(client, reviewer, implants, case):
-    form = html(client.get(page(case))).partition('id="decision"')[2]
-    default_button = re.search(r'<button type="submit"[^>]*>', form)[0]
+    content = html(client.get(page(case)))
+    # The browser presses the first button of the form, also of those that stand before it.
+    before, _form, inside = content.partition('id="decision"')
+    button = r'<button type="submit"[^>]*>'
+    outside = [one for one in re.findall(button, before) if 'form="decision"' in one]
+    default_button = [*outside, *re.findall(button, inside)][0]
     assert f'formaction="{page(case)}"' in default_button
 
     client.post(page(case), {"choice": choice(case, implants[0]), "reason": "Ilegível."})

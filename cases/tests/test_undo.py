@@ -31,7 +31,7 @@ def test_a_decision_is_taken_back_entirely(decided: Case, approver: Any) -> None
     assert review.can_undo(decided)
     case = review.undo(case_id=decided.pk, by=approver)
     assert (case.status, case.decided_at, case.decided_by) == (Case.Status.PENDING, None, None)
-    assert (case.outcome, case.decision_reason, case.note) == ("", "", "")
+    assert (case.outcome, case.decision_reason) == ("", "")
     assert set(Finding.objects.values_list("outcome", "reason")) == {("", "")}
     results = Result.objects.values_list("rank", "approved", "approved_by")
     assert set(results) == {(rank, False, None) for rank in (1, 2, 3)}
@@ -50,7 +50,31 @@ def test_an_undone_case_can_be_decided_again_at_the_same_revision(
 def test_a_rejection_is_taken_back(case: Case, approver: Any) -> None:
     review.reject(case_id=case.pk, reason="Escura.", reviewer=approver, outcome="unreadable")
     case = review.undo(case_id=case.pk, by=approver)
-    assert (case.status, case.decision_reason, case.outcome) == (Case.Status.PENDING, "", "")
+    assert (case.status, case.outcome) == (Case.Status.PENDING, "")
+    assert finding_of(case).outcome == ""
+
+
+def test_the_texts_of_an_undone_decision_stay_for_whoever_decides_again(
+    case: Case, approver: Any
+) -> None:
+    verdict = Verdict(finding_of(case).pk, "unreadable", reason="Escura.")
+    review.decide(case_id=case.pk, verdicts=[verdict], reviewer=approver, note="Veja a foto.")
+    case = review.undo(case_id=case.pk, by=approver)
+    assert (case.note, finding_of(case).reason) == ("Veja a foto.", "Escura.")
+    kept = case.events.last().details
+    decided = {str(finding_of(case).pk): {"outcome": "unreadable", "implants": []}}
+    assert kept == {"decided_by": approver.pk, "verdicts": decided}
+
+
+def test_a_later_decision_takes_nothing_over_from_the_one_that_was_undone(
+    case: Case, approver: Any
+) -> None:
+    review.reject(
+        case_id=case.pk, reason="Escura.", reviewer=approver, outcome="unreadable", note="n"
+    )
+    review.undo(case_id=case.pk, by=approver)
+    case = review.reject(case_id=case.pk, reason="Sem filme.", reviewer=approver)
+    assert (case.decision_reason, case.note) == ("Sem filme.", "")
     assert finding_of(case).reason == ""
 
 

@@ -22,6 +22,7 @@ from implants.staff.exchange import views as exchange
 from implants.staff.inline import ReferenceInline
 from implants.staff.listing import ChosenByReferences, ImplantList
 from implants.staff.pictures import thumbnail
+from implants.staff.reference_form import SHOWN_INLINE
 
 
 class ImplantAdmin(KeptWhileUsed, ActivityActions, admin.ModelAdmin):
@@ -94,7 +95,11 @@ class ImplantAdmin(KeptWhileUsed, ActivityActions, admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**drop_context(), **(extra_context or {})}
+        context = {
+            **drop_context(),
+            "films_shown": SHOWN_INLINE,
+            **(extra_context or {}),
+        }
         return super().change_view(request, object_id, form_url, context)
 
     def save_formset(

@@ -1,24 +1,24 @@
 """What is asked of a reference film before it is stored."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from implants.film_check import FilmRefused, check_film
 from implants.models import ReferenceImage, file_digest
 from implants.staff.use import uses
 
-FORMATS = ("JPEG", "PNG", "WEBP")
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF")
+SHOWN_INLINE = 30
 ACCEPT = "image/jpeg,image/png,image/webp"
-NO_PICTURE = "invalid_image"
 
 
 class StoredFile(forms.Widget):
@@ -38,28 +38,8 @@ class StoredFile(forms.Widget):
         return None
 
 
-class FilmField(forms.ImageField):
-    """Tells a damaged picture (code `damaged`) from what is none."""
-
-    def to_python(self, data: Any) -> Any:
-        try:
-            return super().to_python(data)
-        except ValidationError as error:
-            if error.code != NO_PICTURE or not _begins_like_a_picture(data):
-                raise
-            raise ValidationError(
-                gettext("The image is damaged or incomplete and cannot be read."), code="damaged"
-            ) from error
-
-
-def _begins_like_a_picture(file: UploadedFile) -> bool:
-    file.seek(0)
-    return bool(file.read(4).startswith(BEGINNINGS))
-
-
 class ReferenceForm(forms.ModelForm):
-    """The codes of a refused file are `too_large`, `format`, `damaged`, `twin`, `empty` and
-    `invalid_image` (no picture at all)."""
+    """The codes of a refused file are `empty`, `twin` and those of FilmRefused."""
 
     is_verified = forms.BooleanField(
         label=_("verified"),
@@ -70,14 +50,10 @@ class ReferenceForm(forms.ModelForm):
     class Meta:
         model = ReferenceImage
         fields = ["file", "modality", "provenance", "note", "is_active"]
-        field_classes = {"file": FilmField}
+        # Its bytes are judged, as those of every other film: neither its name nor its type.
+        field_classes = {"file": forms.FileField}
         widgets = {"file": forms.FileInput(attrs={"accept": ACCEPT})}
-        error_messages = {
-            "file": {
-                "empty": _("This file is empty."),
-                NO_PICTURE: _("Only JPEG, PNG and WebP pictures can be used."),
-            }
-        }
+        error_messages = {"file": {"empty": _("This file is empty.")}}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,13 +74,9 @@ class ReferenceForm(forms.ModelForm):
             return file
         if file.size is None or file.size > settings.RAIOX_MAX_IMAGE_BYTES:
             raise ValidationError(gettext("The image is larger than 5 MB."), code="too_large")
-        # The field has opened the picture by now and left it there.
-        if cast(Any, file).image.format not in FORMATS:
-            raise ValidationError(
-                gettext("Only JPEG, PNG and WebP pictures can be used."), code="format"
-            )
         self.digest = file_digest(file)
         refuse_twin(self.digest)
+        _refuse_unusable(file)
         return file
 
 
@@ -118,7 +90,23 @@ def refuse_twin(digest: str) -> None:
         )
 
 
+def _refuse_unusable(file: UploadedFile) -> None:
+    try:
+        check_film(file.read())
+    except FilmRefused as error:
+        raise ValidationError(str(error), code=error.code) from error
+    file.seek(0)
+
+
 class ReferenceFormSet(BaseInlineFormSet):
+    """The first references of an implant. Each posts eight fields, and Django takes a thousand
+    of a form: an implant with more films could not be saved any more."""
+
+    def get_queryset(self) -> QuerySet[ReferenceImage]:
+        if not hasattr(self, "_queryset"):
+            self._queryset = super().get_queryset()[:SHOWN_INLINE]
+        return self._queryset
+
     def add_fields(self, form: Any, index: int | None) -> None:
         """The head of the table names its columns; what reads aloud needs it at the field."""
         super().add_fields(form, index)

@@ -1,6 +1,8 @@
 """Reference films sent many at a time, each in a request of its own."""
 
+import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, cast
 
 from django import forms
@@ -23,10 +25,13 @@ from implants.naming import Assignment, Shelves
 from implants.reference_state import with_state
 from implants.staff.badges import state_in_words
 from implants.staff.reference_form import ReferenceForm, refuse_twin
+from implants.storage import STORAGE_ERRORS
+
+log = logging.getLogger(__name__)
 
 MAX_NAMES = 500
 MAX_ASKED = 200
-STATUS = {"too_large": 413, "format": 415, "invalid_image": 415, "damaged": 422, "twin": 409}
+STATUS = {"too_large": 413, "format": 415, "unusable": 422, "twin": 409}
 
 can_add = permission_required("implants.add_referenceimage", raise_exception=True)
 can_see = permission_required("implants.view_referenceimage", raise_exception=True)
@@ -57,7 +62,7 @@ class SharedFacts(UploadForm):
 def store(*, implant: Implant, file: UploadedFile, facts: Any, by: User) -> ReferenceImage:
     """Add one film to the references of `implant`; `facts` are the fields of UploadForm.
 
-    Raises Refused: too large, no picture, damaged, or a reference already.
+    Raises Refused: too large, no picture, damaged, a reference already, or not stored.
     """
     form = UploadForm(facts, {"file": file}, instance=ReferenceImage(implant=implant))
     if not form.is_valid():
@@ -73,19 +78,29 @@ def _save(form: forms.ModelForm) -> ReferenceImage:
     reference = cast(ReferenceImage, form.instance)
     digest = reference.sha256 = file_digest(reference.file)
     # The storage is written before the row, so that no transaction waits for it.
-    reference.file.save("", reference.file.file, save=False)
+    _put(reference)
     try:
         with transaction.atomic():
             reference.save()
     except IntegrityError:
-        # Somebody sent the same film at the same moment.
-        reference.file.storage.delete(str(reference.file.name))
+        # Somebody sent the same film at the same moment; a file that stays behind does no harm.
+        with suppress(*STORAGE_ERRORS):
+            reference.file.storage.delete(str(reference.file.name))
         try:
             refuse_twin(digest)
         except ValidationError as error:
             raise Refused(error.messages[0], STATUS["twin"]) from None
         raise
     return reference
+
+
+def _put(reference: ReferenceImage) -> None:
+    try:
+        reference.file.save("", reference.file.file, save=False)
+    except STORAGE_ERRORS as error:
+        log.exception("a reference film could not be stored")
+        message = _("The film could not be stored: the storage does not answer. Try again later.")
+        raise Refused(message, 503) from error
 
 
 def _refusal(form: forms.ModelForm) -> Refused:

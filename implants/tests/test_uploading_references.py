@@ -1,10 +1,14 @@
+import io
 import json
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from PIL import Image
 
 from implants.models import ReferenceImage
 from implants.staff.uploads import Refused, store
@@ -51,7 +55,7 @@ def test_a_film_is_added_and_waits_for_its_vector(staff, implant, film, curator)
     [
         (b"no picture", 415),
         (b"GIF89a\x01\x00\x01\x00\x00\x00\x00;", 415),
-        (b"\x89PNG\r\n\x1a\nbut no more", 422),
+        (b"\x89PNG\r\n\x1a\nbut no more", 415),
         (b"", 400),
     ],
 )
@@ -60,6 +64,47 @@ def test_what_is_no_film_is_refused_with_its_reason(staff, implant, content, sta
 
     assert response.status_code == status
     assert response.json()["detail"]
+    assert not implant.references.exists()
+
+
+@pytest.mark.parametrize("name", ["IMG_0001", "film.bin", "film.tar.gz", "película.jpg.tmp"])
+def test_a_film_is_known_by_its_bytes_whatever_its_name(staff, implant, film, name):
+    data = {"provenance": "clinic", "file": upload(film(1), name)}
+
+    response = staff.post(url(implant), data, headers={"accept": "application/json"})
+
+    assert response.status_code == 201
+
+
+def test_no_film_without_an_extension_is_told_what_can_be_used(staff, implant):
+    data = {"provenance": "clinic", "file": upload(b"no picture", "IMG_0001")}
+
+    response = staff.post(url(implant), data, headers={"accept": "application/json"})
+
+    assert response.status_code == 415
+    assert "JPEG, PNG" in response.json()["detail"]
+    assert len(response.json()["detail"]) < 100
+
+
+def png(*size):
+    buffer = io.BytesIO()
+    Image.new("L", size, 90).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("size", [(6000, 5000), (1, 1), (3000, 1)])
+def test_a_picture_that_could_not_be_searched_is_refused_at_once(staff, implant, size):
+    response = send(staff, implant, png(*size))
+
+    assert response.status_code == 422
+    assert response.json()["detail"]
+    assert not implant.references.exists()
+
+
+def test_a_truncated_film_is_refused_at_once(staff, implant, film):
+    response = send(staff, implant, film(1)[:-400])
+
+    assert response.status_code == 422
     assert not implant.references.exists()
 
 
@@ -103,6 +148,40 @@ def test_a_film_over_the_limit_is_refused(staff, implant, film, settings):
 
     assert response.status_code == 413
     assert "5 MB" in response.json()["detail"]
+
+
+@pytest.fixture
+def failing_storage():
+    """A file stands where the folder of the films would be made."""
+    place = Path(default_storage.path("referencia"))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"")
+
+
+def test_a_storage_that_fails_is_told_and_leaves_nothing(staff, implant, film, failing_storage):
+    response = send(staff, implant, film(1))
+
+    assert response.status_code == 503
+    assert response.json()["detail"]
+    assert not implant.references.exists()
+
+
+def test_without_scripts_a_storage_that_fails_is_told_too(staff, implant, film, failing_storage):
+    response = staff.post(url(implant), {"provenance": "clinic", "file": upload(film(1))})
+
+    assert response.status_code == 302
+    assert "João da Silva.jpg" in told(response)
+
+
+def test_more_films_than_a_form_may_hold_are_refused_in_words(staff, implant, film, settings):
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 3
+    files = [upload(film(number)) for number in range(4)]
+
+    response = staff.post(url(implant), {"provenance": "clinic", "file": files})
+
+    assert response.status_code == 413
+    assert _("Choose at most %(number)d films at a time.") % {"number": 3} in html(response)
+    assert not implant.references.exists()
 
 
 def test_a_request_without_a_film_is_refused(staff, implant):

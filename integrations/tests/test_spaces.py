@@ -61,13 +61,32 @@ def keys(bucket: Any) -> list[str]:
     return [item["Key"] for item in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
-def test_a_film_is_stored_privately_and_once(case: Case, bucket: Any) -> None:
+def stored_of(case: Case) -> list[str]:
+    """The names of the case's film and of its thumbnail."""
+    image = case.images.get()
+    return sorted([str(image.file.name), str(image.thumbnail.name)])
+
+
+def test_a_film_and_its_thumbnail_are_stored_privately_and_once(case: Case, bucket: Any) -> None:
     assert case.status == Case.Status.PENDING
-    (key,) = keys(bucket)
-    assert key == case.images.get().file.name
-    assert key.startswith("uploads/")
-    grants = bucket.get_object_acl(Bucket=BUCKET, Key=key)["Grants"]
-    assert all("URI" not in grant["Grantee"] for grant in grants)
+    assert keys(bucket) == stored_of(case)
+    assert len(set(keys(bucket))) == 2
+    for key in keys(bucket):
+        assert key.startswith("uploads/")
+        grants = bucket.get_object_acl(Bucket=BUCKET, Key=key)["Grants"]
+        assert grants
+        assert all("URI" not in grant["Grantee"] for grant in grants)
+
+
+def test_a_thumbnail_is_shown_by_a_signed_link_that_ends(
+    case: Case, client: Client, approver: Any
+) -> None:
+    path = f"/admin/cases/case/{case.pk}/films/{case.images.get().pk}/?thumb=1"
+    assert "X-Amz" not in client.get(path)["Location"]
+    client.force_login(approver)
+    link = urlsplit(client.get(path)["Location"])
+    assert str(case.images.get().thumbnail.name) in link.path
+    assert parse_qs(link.query)["X-Amz-Expires"] == [str(SIGNED_URL_SECONDS)]
 
 
 def test_people_see_a_signed_link_that_ends(
@@ -117,7 +136,6 @@ def test_films_that_no_case_names_are_purged_from_the_bucket(
     lost = f"uploads/2026-01/{'0' * 32}"
     for name in (lost, "uploads/lost", "clientes/a.jpg"):
         bucket.put_object(Bucket=BUCKET, Key=name, Body=b"x")
-    film = str(case.images.get().file.name)
     assert retention.purge_orphans() == 0
     assert retention.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 1
-    assert sorted(keys(bucket)) == sorted([film, "clientes/a.jpg", "uploads/lost"])
+    assert sorted(keys(bucket)) == sorted([*stored_of(case), "clientes/a.jpg", "uploads/lost"])

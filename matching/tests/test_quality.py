@@ -8,7 +8,7 @@ from PIL import Image
 
 from implants.catalogue import demo_catalogue
 from implants.models import Implant, ReferenceImage
-from matching import indexing, quality, recheck
+from matching import indexing, quality, recheck, tasks
 from matching.phantoms import phantom_jpeg
 
 FACTS = demo_catalogue()
@@ -147,22 +147,36 @@ def test_another_film_is_no_twin(implants):
     assert indexed(implants[1], jpeg(phantom(8))).twin is None
 
 
-def test_what_is_no_twin_any_more_is_cleared(implants):
-    first = indexed(implants[0], jpeg(phantom()))
-    copy = indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9)))
-    first.delete()
-
-    assert list(recheck.measure_again()) == [""]
-
-    copy.refresh_from_db()
-    assert (copy.warnings, copy.twin) == ([], None)
-
-
 def test_a_twin_whose_film_is_gone_is_not_compared(implants):
     first = indexed(implants[0], jpeg(phantom()))
     first.thumbnail.storage.delete(first.thumbnail.name)
 
     assert indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9))).twin is None
+
+
+def test_references_older_than_the_warnings_are_measured_a_few_at_a_time(implants):
+    kept = [indexed(implants[0], jpeg(phantom(number))) for number in (0, 4, 8)]
+    ReferenceImage.objects.update(warnings=None, width=None, height=None)
+
+    assert recheck.measure_unmeasured(limit=2) == 2
+    assert ReferenceImage.objects.filter(warnings__isnull=True).count() == 1
+    tasks.measure_references()
+
+    for reference in kept:
+        reference.refresh_from_db()
+        assert (reference.width, reference.height, reference.warnings) == (480, 720, [])
+    assert recheck.measure_unmeasured() == 0
+
+
+def test_a_film_that_cannot_be_read_keeps_no_other_from_being_measured(implants):
+    lost, held = (indexed(implants[0], jpeg(phantom(number))) for number in (0, 4))
+    ReferenceImage.objects.update(warnings=None)
+    lost.file.storage.delete(lost.file.name)
+
+    assert recheck.measure_unmeasured() == 1
+
+    held.refresh_from_db()
+    assert held.warnings == []
 
 
 def test_a_reference_that_is_gone_is_left_alone(implants):

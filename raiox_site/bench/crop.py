@@ -1,5 +1,6 @@
 """From a box that a reviewer draws around a fixture to its new candidates on the page."""
 
+import io
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 
 from cases import intake
 from cases.films import IncomingImage
@@ -21,25 +23,32 @@ from raiox_site.bench.timing import Measured, NotAnswered
 
 TARGET_MS = 1000
 SEED = 4711
+# A phantom so many times as wide and as high: 22 of the 25 million pixels that a film may have.
+LARGE = 8
 
 
 def run(*, times: int, reviewer: User, say: Callable[[str], Any]) -> list[Measured]:
-    """Mark a fixture on a phantom film `times` times, a little elsewhere each time.
+    """Mark a fixture on a phantom film `times` times, a little elsewhere each time: on one of
+    the usual size, and on one that is about as large as a film may be.
 
-    Raises NotAnswered when the film is not matched or a box is refused.
+    Raises NotAnswered when a film is not matched or a box is refused.
     """
-    film = _film(implant=Implant.objects.earliest("pk"))
-    say(f"encoder {get_encoder().id}, film of {film.width} × {film.height} pixels")
-    client, number = timing.client_of(reviewer), count()
-
-    def request() -> HttpResponseBase:
-        return _mark(client, film, next(number))
-
-    return [timing.measure("box → new candidates", request, times=times)]
+    say(f"encoder {get_encoder().id}")
+    client = timing.client_of(reviewer)
+    small = phantom_jpeg(Implant.objects.earliest("pk"), seed=SEED, difficulty="clinic")
+    films = [_film(content) for content in (small, _enlarged(small))]
+    return [_measure(client, film, times=times) for film in films]
 
 
-def _film(*, implant: Implant) -> CaseImage:
-    content = phantom_jpeg(implant, seed=SEED, difficulty="clinic")
+def _enlarged(content: bytes) -> bytes:
+    film = Image.open(io.BytesIO(content))
+    size = film.width * LARGE, film.height * LARGE
+    buffer = io.BytesIO()
+    film.resize(size, Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def _film(content: bytes) -> CaseImage:
     received = intake.receive(
         source=Case.Source.UPLOAD,
         images=[IncomingImage(content=content)],
@@ -50,6 +59,12 @@ def _film(*, implant: Implant) -> CaseImage:
     if not case.is_awaiting_review:
         raise NotAnswered(f"the film was not matched: {case.failure}")
     return case.images.get()
+
+
+def _measure(client: Client, film: CaseImage, *, times: int) -> Measured:
+    number = count()
+    name = f"box → new candidates, film of {film.width} × {film.height}"
+    return timing.measure(name, lambda: _mark(client, film, next(number)), times=times)
 
 
 def _mark(client: Client, film: CaseImage, number: int) -> HttpResponseBase:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from cases.models import Case, Result
 from raiox_site.dashboard.desk import midnight
+from raiox_site.percent import whole
 
 WEEKS = 12
 FEW = 3
@@ -40,6 +41,14 @@ class Agreement:
     @property
     def top_share(self) -> float | None:
         return 100 * self.top / self.n if self.n else None
+
+    @property
+    def first_percent(self) -> int | None:
+        return None if self.first_share is None else whole(self.first_share)
+
+    @property
+    def top_percent(self) -> int | None:
+        return None if self.top_share is None else whole(self.top_share)
 
 
 @dataclass(frozen=True)

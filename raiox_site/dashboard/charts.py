@@ -103,8 +103,8 @@ def _sentence(total: Agreement) -> str:
         "In all, the first candidate was approved in %(first)s and one of the first three"
         " in %(top)s of %(n)d fixtures."
     ) % {
-        "first": _percent(total.first_share),
-        "top": _percent(total.top_share),
+        "first": _percent(total.first_percent),
+        "top": _percent(total.top_percent),
         "n": total.n,
     }
 
@@ -120,14 +120,14 @@ def _table(label: str, labels: Sequence[str], counted: Sequence[Agreement]) -> T
     return Table(
         [label, _("fixtures"), _("the first candidate"), _("one of the first three")],
         [
-            [name, str(one.n), _percent(one.first_share), _percent(one.top_share)]
+            [name, str(one.n), _percent(one.first_percent), _percent(one.top_percent)]
             for name, one in zip(labels, counted, strict=True)
         ],
     )
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0f}%"
+def _percent(number: int | None) -> str:
+    return "–" if number is None else f"{number}%"
 
 
 def _duration(took: timedelta | None) -> str:

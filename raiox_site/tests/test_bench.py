@@ -54,7 +54,8 @@ def test_every_page_of_the_panel_answers_and_each_filter_is_measured(
 
 def test_a_box_is_measured_up_to_its_new_candidates(catalogue: list[Any], approver: User) -> None:
     measured = crop.run(times=2, reviewer=approver, say=lambda text: None)
-    assert [len(one.times) for one in measured] == [2]
+    assert [len(one.times) for one in measured] == [2, 2]
+    assert [one.name.rpartition(" of ")[2] for one in measured] == ["480 × 720", "3840 × 5760"]
 
 
 def test_what_does_not_answer_is_no_measurement(db: None) -> None:

@@ -193,6 +193,16 @@ def test_the_place_of_the_approved_candidate_is_counted_for_each_fixture(implant
     assert found.total.first_share == 20 and found.total.top_share == 60
 
 
+def test_a_half_percent_is_the_same_number_wherever_it_stands(client, approver, implants):
+    identified([implants[0]], implants[:3])
+    for _number in range(7):
+        identified([implants[3]], implants[:3])
+    shown = main(first_page(client, approver))
+    # One of eight.
+    assert len(re.findall(r"\b13%", shown)) >= 3
+    assert not re.search(r"\b12%", shown)
+
+
 def test_agreement_is_told_by_manufacturer_and_by_the_week_of_the_decision(implants):
     rare = Implant.objects.create(manufacturer="Outro", name="Rara")
     at = local(12, day=18)

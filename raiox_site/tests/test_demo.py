@@ -62,6 +62,8 @@ def test_seed_cases_fills_the_queue_with_phantoms(
     call_command("seed_cases", count=2)
     assert Case.objects.count() == 5
     assert set(Case.objects.values_list("status", flat=True)) == {"received"}
+    consents = list(Case.objects.values_list("consent_at", flat=True))
+    assert any(consents) and not all(consents)
 
 
 def test_seed_cases_decides_phantoms_spread_over_a_month(
@@ -72,6 +74,7 @@ def test_seed_cases_decides_phantoms_spread_over_a_month(
     outcomes = Counter(case.outcome for case in cases)
     assert outcomes == {"identified": 6, "not_in_catalogue": 1, "unreadable": 1}
     assert {case.internal_note for case in cases} == {demo_cases.MARK}
+    assert {case.consent_at for case in cases} - {case.created_at for case in cases} == {None}
     assert all(case.patient_name.startswith("Fantoma") for case in cases)
     assert all(case.created_at < case.decided_at < timezone.now() for case in cases)
     assert timedelta(days=20) < cases[-1].decided_at - cases[0].created_at < timedelta(days=30)

@@ -106,7 +106,7 @@ def test_from_the_webhook_to_the_answer_in_jotform_exactly_once(
         session = log_in(base, "brenda")
         page = session.get(f"{base}/admin/cases/case/{case_id}/review/", timeout=10).text
         choices = re.findall(r'value="(\d+:\d+)"', page)
-        assert len(choices) == 3
+        assert len(choices) >= 3
         decided = session.post(
             f"{base}/admin/cases/case/{case_id}/approve/",
             data={"choice": choices[0], "csrfmiddlewaretoken": session.cookies["csrftoken"]},

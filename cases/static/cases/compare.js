@@ -5,6 +5,7 @@ import { Blinker } from "./blink.js";
 import { croppers, prepareCroppers } from "./crop.js";
 import { parsed } from "./geometry.js";
 import { filmView, linkBetween, linkOf, referenceView } from "./link.js";
+import { Steps } from "./steps.js";
 import { prepareToolbar } from "./toolbar.js";
 import { viewerOf } from "./viewer.js";
 
@@ -20,6 +21,8 @@ export class Compare {
   #film;
   #reference;
   #over = document.createElement("img");
+  #steps;
+  #subject = { name: "", finding: null };
   #boxes = { film: null, reference: null };
   #link = null;
   #isLinked = true;
@@ -33,12 +36,17 @@ export class Compare {
     this.#section = section;
     this.#film = viewerOf(section.querySelector("[data-viewer]:not([data-reference])"));
     this.#reference = viewerOf(section.querySelector("[data-viewer][data-reference]"));
+    this.#steps = new Steps(this.#find("[data-compare-steps]"));
     this.#prepareOver();
     this.#blinker = new Blinker((isOver) => this.#flipped(isOver));
     this.#tidyToolbar = prepareToolbar(this.#find("[data-compare-tools]"));
     this.#film.section.addEventListener("viewer:view", () => this.#filmMoved());
     this.#reference.section.addEventListener("viewer:view", (event) => {
       this.#referenceMoved(event.detail.cause);
+    });
+    // A fixture is marked on the film, not on what lies over it.
+    this.#film.section.addEventListener("viewer:mode", ({ detail }) => {
+      if (detail.mode === "mark") this.mode = "side";
     });
     section.addEventListener("click", (event) => this.#clicked(event));
     section.addEventListener("keydown", (event) => this.#pressed(event));
@@ -75,6 +83,7 @@ export class Compare {
 
   set mode(mode) {
     this.#mode = mode;
+    if (mode !== "side" && this.#film.mode === "mark") this.#film.setMode("");
     if (mode === "blink" && this.#isShown) this.#blinker.start();
     else this.#blinker.stop();
     if (mode !== "side") this.#setLinked(true);
@@ -82,8 +91,17 @@ export class Compare {
     this.#follow();
   }
 
-  /** `crop` is a box or null; `finding` says which box of the film it is compared with. */
-  show({ src, width, height, crop = null, name = "", finding = null }) {
+  /** `crop` is a box or null; `finding` says which box of the film it is compared with;
+   * `references` are all that can be stepped through, as {src, width, height, crop}. */
+  show({ references = [], name = "", finding = null, ...only }) {
+    this.#subject = { name, finding };
+    this.#steps.start(references.length ? references : [only]);
+    this.#load();
+  }
+
+  #load() {
+    const { src, width, height, crop = null } = this.#steps.current;
+    const { name, finding } = this.#subject;
     const boxOf = croppers.get(this.#film.section)?.boxOf(finding);
     this.#boxes = { film: boxOf ?? null, reference: crop };
     this.#isShown = true;
@@ -92,7 +110,7 @@ export class Compare {
     this.#reference.load({ src, width, height, alt: name });
     this.#find("[data-compare-name]").textContent = name;
     const text = this.#section.dataset.textShown ?? "";
-    this.#find("[data-compare-spoken]").textContent = text.replace("{name}", name);
+    this.#find("[data-compare-spoken]").textContent = `${text.replace("{name}", name)} ${this.#steps.text}`;
     this.#align();
     this.mode = this.#mode;
     this.#approach();
@@ -108,13 +126,15 @@ export class Compare {
     this.#approached = this.#film.view;
   }
 
-  /** From an element with data-reference-src, -width, -height, -crop and data-name. */
+  /** From an element with data-reference-src, -width, -height, -crop and data-name; with
+   * data-references where there are several. */
   showCandidate({ dataset }, { finding = null } = {}) {
     this.show({
       src: dataset.referenceSrc,
       width: dataset.referenceWidth,
       height: dataset.referenceHeight,
       crop: parsed(dataset.referenceCrop),
+      references: JSON.parse(dataset.references || "[]"),
       name: dataset.name,
       finding,
     });
@@ -130,8 +150,17 @@ export class Compare {
     this.#dispatch("compare:hidden", {});
   }
 
+  /** The next reference of the same implant, or with -1 the one before. */
+  step(by) {
+    if (!this.#isShown || !this.#steps.text) return;
+    this.#steps.step(by);
+    this.#load();
+  }
+
   do(tool) {
     const tools = {
+      previous: () => this.step(-1),
+      next: () => this.step(1),
       flip: () => this.#blinker.flip(),
       run: () => (this.#blinker.isRunning ? this.#blinker.stop() : this.#blinker.start()),
       link: () => this.#setLinked(!this.#isLinked),

@@ -1,6 +1,7 @@
 // What has been decided so far, in plain words, and what the button will do.
 
-import { active, all, show } from "./fixtures.js";
+import { active, all, compareInPlace, show } from "./fixtures.js";
+import { Guard } from "./guard.js";
 import { NEGATIVE, fillReason, prepareReasons } from "./reasons.js";
 
 function ticks(fixture) {
@@ -32,14 +33,17 @@ function openFixture() {
   return fixtures.find((fixture) => isMarked(fixture) && !outcomeOf(fixture)) ?? null;
 }
 
+function summary(texts) {
+  const fixtures = all();
+  if (fixtures.length === 1) return words(fixtures[0], texts);
+  return fixtures.map((one) => `${one.dataset.name}: ${words(one, texts)}`).join(" · ");
+}
+
 function tellSummary(bar) {
   const line = bar.querySelector("[data-selection]");
-  const fixtures = all();
-  const outcomes = fixtures.map(outcomeOf);
+  const outcomes = all().map(outcomeOf);
   const isEmpty = outcomes.every((outcome) => !outcome);
-  const lines = fixtures.map((one) => `${one.dataset.name}: ${words(one, bar.dataset)}`);
-  const text = fixtures.length > 1 ? lines.join(" · ") : words(fixtures[0], bar.dataset);
-  line.textContent = isEmpty ? bar.dataset.textNothing : text;
+  line.textContent = isEmpty ? bar.dataset.textNothing : summary(bar.dataset);
   line.classList.toggle("is-empty", isEmpty);
   line.classList.remove("is-refusal");
   const isRejection = !isEmpty && !outcomes.includes("identified");
@@ -65,6 +69,8 @@ function keepConsistent({ target }) {
   if (target.name === "choice" && target.checked) {
     fixture.querySelector('[data-verdict] [type=radio][value=""]').checked = true;
     fillReason(fixture, "");
+    const card = target.closest("[data-reference-src]");
+    if (card) compareInPlace(card);
   }
   if (target.type === "radio") {
     if (target.value) ticks(fixture).forEach((tick) => { tick.checked = false; });
@@ -74,22 +80,35 @@ function keepConsistent({ target }) {
 
 function refuse(bar, fixture) {
   show(fixture.dataset.fixture);
-  const line = bar.querySelector("[data-selection]");
   const isOnly = all().length === 1;
   const text = bar.dataset.textNothing;
+  tellRefusal(bar, isOnly ? text : `${fixture.dataset.name}: ${text}`);
+}
+
+function tellRefusal(bar, text) {
+  const line = bar.querySelector("[data-selection]");
   line.textContent = "";
-  line.textContent = isOnly ? text : `${fixture.dataset.name}: ${text}`;
+  line.textContent = text;
   line.classList.add("is-refusal");
+}
+
+function askToLook(bar) {
+  const text = document.getElementById("look-first").content.textContent.trim();
+  tellRefusal(bar, `${text} ${summary(bar.dataset)}`);
 }
 
 function prepareSending(form, bar) {
   let isSent = false;
+  const guard = new Guard(bar);
   form.addEventListener("submit", (event) => {
+    if (isSent) return event.preventDefault();
     const isDecision = event.submitter?.matches("[data-decide]");
     const open = isDecision ? openFixture() : null;
-    if (isSent || open) event.preventDefault();
-    if (open) return refuse(bar, open);
-    isSent = true;
+    const isUnseen = isDecision && !open && !guard.isSatisfied;
+    if (open || isUnseen) event.preventDefault();
+    if (open) refuse(bar, open);
+    else if (isUnseen) askToLook(bar);
+    else isSent = true;
   });
   // Coming back by the browser's history shows the old page with its old lock.
   window.addEventListener("pageshow", () => { isSent = false; });

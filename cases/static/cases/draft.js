@@ -28,6 +28,22 @@ function choices() {
   return [...form.querySelectorAll("select, [type=radio], [name^=tooth-]")];
 }
 
+function marks() {
+  return [...form.querySelectorAll("[name^=mark-]")];
+}
+
+/** Whether a colleague has moved the mark of this fixture since the draft was kept. */
+function isMoved(draft, finding) {
+  const kept = draft.marks?.[`mark-${finding}`];
+  const now = form.elements[`mark-${finding}`];
+  return kept !== undefined && now !== undefined && kept !== now.value;
+}
+
+// A note as the page showed it was not typed here, and may be another one by now.
+function isTyped(text) {
+  return text.name !== "internal_note" || text.value !== form.elements.internal_note_shown?.value;
+}
+
 // The form of a failed case has no field for the note: what was typed before is kept.
 function save() {
   const draft = read(key) ?? {};
@@ -35,7 +51,11 @@ function save() {
   draft.ticked = boxes().filter((box) => box.checked).map((box) => box.value);
   draft.texts = { ...draft.texts };
   draft.chosen = { ...draft.chosen };
-  for (const text of texts()) draft.texts[text.name] = text.value;
+  draft.marks = Object.fromEntries(marks().map((field) => [field.name, field.value]));
+  for (const text of texts()) {
+    if (isTyped(text)) draft.texts[text.name] = text.value;
+    else delete draft.texts[text.name];
+  }
   for (const field of choices()) {
     if (field.type !== "radio" || field.checked) draft.chosen[field.name] = field.value;
   }
@@ -64,12 +84,16 @@ async function tick(values) {
   if (wanted.size) await fetchMissing([...wanted]);
 }
 
+function findingOf(field) {
+  return field.closest("[data-fixture]")?.dataset.fixture;
+}
+
 // Selects of what was seen have the candidates ranked again.
-function choose(chosen) {
+function choose(draft) {
   const ranked = new Set();
   for (const field of choices()) {
-    const value = chosen[field.name];
-    if (value === undefined) continue;
+    const value = draft.chosen?.[field.name];
+    if (value === undefined || isMoved(draft, findingOf(field))) continue;
     if (field.type === "radio") field.checked = field.value === value;
     else if (field.value !== value) {
       field.value = value;
@@ -97,10 +121,12 @@ async function restore() {
   for (const text of texts()) text.value = draft.texts?.[text.name] ?? text.value;
   const reject = form.querySelector("details.reject-side");
   if (reject && draft.texts?.reason) reject.open = true;
-  await tick(isOutdated ? [] : draft.ticked);
-  if (!isOutdated) choose(draft.chosen ?? {});
+  const standing = draft.ticked.filter((value) => !isMoved(draft, value.split(":")[0]));
+  await tick(isOutdated ? [] : standing);
+  if (!isOutdated) choose(draft);
   form.dispatchEvent(new Event("change"));
-  if (isOutdated) tellChanged();
+  form.dispatchEvent(new Event("draft:restored", { bubbles: true }));
+  if (isOutdated || standing.length < draft.ticked.length) tellChanged();
 }
 
 function putAside(name) {

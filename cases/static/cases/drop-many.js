@@ -2,14 +2,17 @@
 
 import { Row, sumUp } from "./drop-row.js";
 import { chosen, takeDrops } from "./dropped-files.js";
-import { some } from "./film-upload.js";
+import { reason, some } from "./film-upload.js";
 
 const form = document.querySelector("form[data-drop]");
 const list = form.querySelector("[data-drop-rows]");
 const field = form.querySelector('input[type="file"]');
 const summary = form.querySelector("[data-drop-summary]");
 const steps = form.querySelector("[data-drop-start]");
+const start = form.querySelector("[data-start]");
+const again = form.querySelector("[data-again]");
 let rows = [];
+let placing = Promise.resolve();
 
 function option(id, name) {
   return Object.assign(document.createElement("option"), { value: id, textContent: name });
@@ -29,46 +32,65 @@ function offer(row, place, implants) {
   });
 }
 
-async function places(waiting) {
+// Resolves to {files, implants} or {refused: "why"}; never rejects.
+async function places(unplaced) {
   const data = new FormData();
   data.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  for (const row of waiting) data.append("path", row.path);
+  for (const row of unplaced) data.append("path", row.path);
   const headers = { Accept: "application/json" };
-  const answer = await fetch(form.dataset.assignUrl, { method: "POST", body: data, headers });
-  if (answer.redirected) throw new Error(form.dataset.textSession);
-  if (!answer.ok) throw new Error((await answer.json()).detail);
-  return answer.json();
+  const request = { method: "POST", body: data, headers };
+  const answer = await fetch(form.dataset.assignUrl, request).catch(() => null);
+  const content = await answer?.json().catch(() => null);
+  if (answer?.ok && content?.files) return content;
+  const { url, status } = answer ?? { url: "", status: 0 };
+  const said = { url, status, detail: content?.detail };
+  return { refused: reason(form, said, form.dataset.textTooMany) };
 }
 
-async function take(files) {
+function isDue(row) {
+  return row.state === "waiting" && row.isPlaced && !row.isTaken;
+}
+
+// Rows stay where they are when it fails, and can be asked for again.
+async function askWhere() {
+  again.hidden = true;
+  const unplaced = rows.filter((row) => row.state === "waiting" && !row.isPlaced);
+  const { files: found, implants, refused } = unplaced.length ? await places(unplaced) : {};
+  found?.forEach((one, number) => {
+    unplaced[number].isPlaced = true;
+    offer(unplaced[number], one, implants);
+  });
+  if (!rows.length) return;
+  again.hidden = !refused;
+  start.hidden = !rows.some(isDue);
+  steps.hidden = again.hidden && start.hidden;
+  summary.textContent = refused ?? form.dataset.textDropped.replace("{number}", rows.length);
+}
+
+function place() {
+  placing = placing.then(askWhere);
+}
+
+function take(files) {
   if (rows.length + files.length > Number(form.dataset.maxFiles)) {
     summary.textContent = form.dataset.textTooMany;
     return;
   }
   const more = files.map((file) => new Row(form, file));
-  const waiting = more.filter((row) => row.state === "waiting");
   more.filter((row) => row.state !== "waiting").forEach((row) => row.find("[data-assign]").remove());
-  try {
-    const { files: found, implants } = await places(waiting);
-    waiting.forEach((row, number) => offer(row, found[number], implants));
-  } catch (error) {
-    summary.textContent =
-      error instanceof TypeError ? form.dataset.textUnreachable : error.message;
-    return;
-  }
   rows.push(...more);
   list.append(...more.map((row) => row.element));
-  steps.hidden = !rows.some((row) => row.state === "waiting");
-  summary.textContent = form.dataset.textDropped.replace("{number}", rows.length);
+  place();
 }
 
 async function store() {
-  steps.hidden = true;
-  const due = rows.filter((row) => row.state === "waiting" && row.find("[data-assign]").value);
-  for (const row of rows) {
-    const select = row.find("[data-assign]");
-    if (select) select.disabled = true;
-    if (row.state === "waiting" && !select.value) row.say("left-out", form.dataset.textLeftOut);
+  start.hidden = true;
+  steps.hidden = again.hidden;
+  const chosenRows = rows.filter(isDue);
+  const due = chosenRows.filter((row) => row.find("[data-assign]").value);
+  for (const row of chosenRows) {
+    row.isTaken = row.find("[data-assign]").disabled = true;
+    if (!due.includes(row)) row.say("left-out", form.dataset.textLeftOut);
   }
   await some(due, async (row) => {
     const implant = row.find("[data-assign]").value;
@@ -81,7 +103,7 @@ function clear() {
   rows = [];
   list.replaceChildren();
   summary.textContent = "";
-  steps.hidden = true;
+  steps.hidden = again.hidden = true;
 }
 
 function chooseFolder() {
@@ -94,7 +116,8 @@ const folder = form.querySelector("[data-choose-folder]");
 folder.hidden = !("webkitdirectory" in field);
 folder.addEventListener("click", chooseFolder);
 form.addEventListener("submit", (event) => event.preventDefault());
-form.querySelector("[data-start]").addEventListener("click", store);
+start.addEventListener("click", store);
+again.addEventListener("click", place);
 form.querySelector("[data-clear]").addEventListener("click", clear);
 field.addEventListener("change", () => {
   take(chosen(field.files));

@@ -10,15 +10,20 @@ export function plainRefusal(form, file) {
   return null;
 }
 
-function refusal(form, request) {
+// Why a request was refused, in our words: what a proxy answers is no sentence for people.
+export function reason(form, { url, status, detail }, tooLarge = form.dataset.textTooLarge) {
   // The login page comes in the place of an answer.
-  if (request.responseURL.includes("/login/")) return form.dataset.textSession;
+  if (url.includes("/login/")) return form.dataset.textSession;
   const fallback = {
     0: form.dataset.textUnreachable,
     403: form.dataset.textForbidden,
-    413: form.dataset.textTooLarge,
+    413: tooLarge,
   };
-  return request.response?.detail ?? fallback[request.status] ?? form.dataset.textFailed;
+  return detail ?? fallback[status] ?? form.dataset.textFailed;
+}
+
+function refusal(form, { responseURL: url, status, response }) {
+  return reason(form, { url, status, detail: response?.detail });
 }
 
 function body(form, file) {

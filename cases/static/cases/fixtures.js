@@ -3,7 +3,8 @@
 import { compareOf } from "./compare.js";
 import { cropperOf } from "./crop.js";
 
-const WIDE = matchMedia("(min-width: 1024px)");
+/** Where there is room for a reference beside the film. */
+export const WIDE = matchMedia("(min-width: 1024px)");
 
 export function all() {
   return [...document.querySelectorAll("[data-fixture]")];
@@ -22,6 +23,16 @@ export function candidate(fixture, number) {
   return fixture.querySelector(`[data-candidate="${number}"]`);
 }
 
+/** What comes beside the film: what already is, by its name, unless it has sunk; then what is
+ * selected, then the best candidate. */
+export function toCompare(fixture, name) {
+  const cards = [...fixture.querySelectorAll("[data-reference-src]")];
+  const isTicked = (card) => card.querySelector("[name=choice]")?.checked ?? false;
+  const again = cards.find((card) => card.dataset.name === name);
+  if (again && (isTicked(again) || !again.matches(".card-against"))) return again;
+  return cards.find(isTicked) ?? candidate(fixture, 1);
+}
+
 /** Brings a fixture to the front; its best candidate comes beside the film where there is room. */
 export function show(id, { focus = false } = {}) {
   const chosen = document.getElementById(`fixture-${id}`);
@@ -35,7 +46,7 @@ export function show(id, { focus = false } = {}) {
   }
   const viewer = filmOf(chosen).querySelector("[data-viewer]");
   if (viewer && focus) cropperOf(viewer)?.select(String(id));
-  if (WIDE.matches) compare(chosen.querySelector("[data-compared]") ?? candidate(chosen, 1));
+  if (WIDE.matches) compare(chosen.querySelector("[data-compared]") ?? toCompare(chosen));
   if (focus) chosen.focus({ preventScroll: WIDE.matches });
 }
 
@@ -51,6 +62,13 @@ export function compare(card) {
   card.dataset.compared = "";
   card.querySelector("[data-show]")?.setAttribute("aria-current", "true");
   compareOf(section)?.showCandidate(card, { finding: Number(fixture.dataset.fixture) });
+}
+
+/** As `compare`; what was touched stays under the finger: the reference opens above it. */
+export function compareInPlace(card) {
+  const before = card.getBoundingClientRect().top;
+  compare(card);
+  window.scrollBy({ top: card.getBoundingClientRect().top - before, behavior: "instant" });
 }
 
 /** The candidate after the one that is beside the film. */
@@ -85,6 +103,9 @@ export function prepareFixtures() {
   const first = all()[0];
   if (first) show(document.getElementById(`fixture-${asked}`) ? asked : first.dataset.fixture);
   const desk = document.querySelector("[data-desk]");
+  document.addEventListener("draft:restored", () => {
+    if (active() && WIDE.matches) compare(toCompare(active()));
+  });
   desk.addEventListener("click", clicked);
   desk.addEventListener("crop:selected", ({ detail }) => {
     if (detail.finding && detail.finding !== active()?.dataset.fixture) show(detail.finding);

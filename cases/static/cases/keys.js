@@ -70,6 +70,11 @@ function pressed(event) {
   if (run(event)) event.preventDefault();
 }
 
+/** Hints at keys are shown where the keys work. */
+function tellWorking() {
+  document.documentElement.classList.toggle("has-keys", !localStorage.getItem(OFF));
+}
+
 function prepareHelp(sheet) {
   const button = document.querySelector("[data-help]");
   const on = sheet.querySelector("[data-keys-on]");
@@ -79,11 +84,13 @@ function prepareHelp(sheet) {
   on.addEventListener("change", () => {
     if (on.checked) localStorage.removeItem(OFF);
     else localStorage.setItem(OFF, "yes");
+    tellWorking();
   });
 }
 
 export function prepareKeys() {
   const sheet = document.getElementById("keys");
   if (sheet && document.querySelector("[data-help]")) prepareHelp(sheet);
+  tellWorking();
   document.addEventListener("keydown", pressed);
 }

@@ -1,8 +1,10 @@
 // Boxes drawn on a film are stored and compared again in place.
 
 import { cropperOf } from "./crop.js";
-import { all, show } from "./fixtures.js";
+import { active, all, show } from "./fixtures.js";
 import { fetchPiece, swap, tell } from "./pieces.js";
+import { takeCandidates } from "./ranking.js";
+import { rankIfChanged } from "./seen.js";
 
 const SHOWN_MS = 4000;
 
@@ -16,22 +18,33 @@ function rename() {
   }
 }
 
-function take(page, film) {
+/** What was said of the fixture, before or since, stays: only what was compared is new. */
+function renew(page, fixture, form, sent) {
+  const id = fixture.dataset.fixture;
+  const hadFocus = document.getElementById(`box-actions-${id}`).contains(document.activeElement);
+  swap(page, `box-actions-${id}`);
+  if (hadFocus) fixture.focus({ preventScroll: true });
+  takeCandidates(page, fixture, sent.get(`q-${id}`) ?? "");
+  rankIfChanged(form, fixture, sent);
+}
+
+/** The fixture that was marked, or another one of the film. */
+function take(page, film, form, sent) {
   const focused = document.activeElement?.id;
   swap(page, "fixture-tabs");
   const boxes = page.querySelector("[data-boxes]");
   film.querySelector("[data-boxes]").replaceChildren(...boxes.children);
-  const fresh = [...page.querySelectorAll("[data-fixture]")];
-  for (const fixture of fresh) {
+  const changed = [...page.querySelectorAll("[data-fixture]")];
+  for (const fixture of changed) {
     const old = document.getElementById(fixture.id);
-    if (old) old.replaceWith(fixture);
+    if (old) renew(page, old, form, sent);
     else film.querySelector("[data-fixtures]").append(fixture);
   }
   const left = new Set([...document.querySelectorAll("[data-tab]")].map((tab) => tab.dataset.tab));
   for (const fixture of all()) if (!left.has(fixture.dataset.fixture)) fixture.remove();
   rename();
   document.getElementById(focused)?.focus({ preventScroll: true });
-  return fresh.at(-1);
+  return document.getElementById(changed.at(-1).id);
 }
 
 async function send(form, film, url, fields) {
@@ -40,12 +53,15 @@ async function send(form, film, url, fields) {
   const data = new FormData(form);
   for (const [name, value] of Object.entries({ piece: "1", ...fields })) data.set(name, value);
   state.textContent = marking.dataset.textComparing;
+  const before = active();
   const { page, problem } = await fetchPiece(url, { method: "POST", body: data });
   tell(marking.querySelector("[data-refusal]"), problem);
   state.textContent = "";
   if (!page) return cropperOf(film.querySelector("[data-viewer]")).reopen();
-  const fixture = take(page, film);
-  show(fixture.dataset.fixture);
+  const fixture = take(page, film, form, data);
+  // Who went on to another fixture meanwhile stays there.
+  const isElsewhere = active() !== before && document.contains(active());
+  show((isElsewhere ? active() : fixture).dataset.fixture);
   state.textContent = marking.dataset.textCompared.replace("{name}", fixture.dataset.name);
   setTimeout(() => { state.textContent = ""; }, SHOWN_MS);
   const isSuggested = film.querySelector("[data-suggested]") !== null;

@@ -4,12 +4,12 @@ import { prepareDecision } from "./decide.js";
 import { prepareFixtures } from "./fixtures.js";
 import { prepareKeys } from "./keys.js";
 import { prepareMarking } from "./marking.js";
+import { showScripted } from "./pieces.js";
 import { prepareSearch } from "./search.js";
 import { prepareSeen } from "./seen.js";
 import { prepareUndo } from "./undo.js";
 
-for (const extra of document.querySelectorAll("[data-with-script]")) extra.hidden = false;
-for (const spare of document.querySelectorAll("[data-without-script]")) spare.hidden = true;
+showScripted(document);
 
 prepareUndo();
 if (document.querySelector("[data-desk]")) prepareFixtures();

@@ -1,5 +1,11 @@
 // Pieces of the page that come from the server while it is open.
 
+/** Shows in `root` what works with JavaScript only, and hides what is there for its lack. */
+export function showScripted(root) {
+  for (const extra of root.querySelectorAll("[data-with-script]")) extra.hidden = false;
+  for (const spare of root.querySelectorAll("[data-without-script]")) spare.hidden = true;
+}
+
 function template(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
@@ -11,7 +17,10 @@ export async function fetchPiece(url, options = {}) {
     // Only the login page lies behind a redirect.
     if (answer.redirected) return { problem: template("session-ended") };
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    showScripted(page);
     if (answer.ok) return { page };
+    // The form's token is that of an earlier login.
+    if (answer.status === 403) return { problem: template("page-outdated") };
     return { problem: page.querySelector("[data-problem]") ?? template("no-answer") };
   } catch (error) {
     if (error.name === "AbortError") throw error;

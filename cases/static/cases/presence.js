@@ -43,7 +43,8 @@ async function ask() {
   timer = setTimeout(ask, EVERY_MS);
   try {
     const answer = await fetch(form.action, { method: "POST", body: body(), redirect: "manual" });
-    if (answer.type === "opaqueredirect" || answer.status === 403) tell("session-over");
+    if (answer.type === "opaqueredirect") tell("session-over");
+    else if (answer.status === 403) tell("page-outdated");
     else if (answer.status === 404) tell("gone");
     else if (answer.ok) show(await answer.json());
   } catch {

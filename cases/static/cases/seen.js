@@ -1,9 +1,14 @@
 // "What do you see?": the candidates are ranked again as it is answered.
 
-import { compare, candidate } from "./fixtures.js";
-import { fetchPiece, showOthers, swap, tell } from "./pieces.js";
+import { fetchPiece, tell } from "./pieces.js";
+import { takeCandidates } from "./ranking.js";
 
 const running = new WeakMap();
+
+function seenOf(data, id) {
+  const words = [...data].filter(([name]) => name.startsWith(`seen-${id}-`));
+  return new URLSearchParams(words).toString();
+}
 
 function queryOf(form, fixture) {
   const id = fixture.dataset.fixture;
@@ -15,34 +20,30 @@ function queryOf(form, fixture) {
   return query;
 }
 
-function take(page, fixture) {
-  const id = fixture.dataset.fixture;
-  const compared = fixture.querySelector("[data-compared]")?.dataset.name;
-  const fresh = swap(page, `candidates-${id}`);
-  const others = page.getElementById(`others-${id}`);
-  const place = document.getElementById(`others-${id}`);
-  place.querySelector("ul").replaceChildren();
-  showOthers(place, [...others.querySelectorAll("li")]);
-  const again = [...fresh.querySelectorAll("[data-candidate]")].find((card) => card.dataset.name === compared);
-  compare(again ?? candidate(fixture, 1));
-  const count = fresh.querySelector("[data-fitting]");
-  fixture.querySelector("[data-seen-count]").textContent = count?.textContent.trim() ?? "";
-}
-
 async function rank(form, details) {
   const fixture = details.closest("[data-fixture]");
   running.get(fixture)?.abort();
   const abort = new AbortController();
   running.set(fixture, abort);
+  const query = queryOf(form, fixture);
   try {
-    const url = `${details.dataset.seen}?${queryOf(form, fixture)}`;
-    const { page, problem } = await fetchPiece(url, { signal: abort.signal });
+    const { page, problem } = await fetchPiece(`${details.dataset.seen}?${query}`, { signal: abort.signal });
     tell(details, problem);
-    if (page) take(page, fixture);
+    if (page) takeCandidates(page, fixture, query.get(`q-${fixture.dataset.fixture}`) ?? "");
     form.dispatchEvent(new Event("change"));
   } catch (error) {
     if (error.name !== "AbortError") throw error;
+  } finally {
+    if (running.get(fixture) === abort) running.delete(fixture);
   }
+}
+
+/** Ranks once more where `sent` was asked for with other answers, or an answer still on its way
+ * was asked for with another box. */
+export function rankIfChanged(form, fixture, sent) {
+  const id = fixture.dataset.fixture;
+  const isSame = seenOf(sent, id) === seenOf(new FormData(form), id);
+  if (!isSame || running.has(fixture)) rank(form, fixture.querySelector("details[data-seen]"));
 }
 
 export function prepareSeen(form) {

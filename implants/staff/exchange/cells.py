@@ -7,9 +7,16 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from import_export import widgets
 
+from implants.staff.exchange.tables import UNWRITABLE
+
 YES = frozenset({"1", "sim", "s", "yes", "y", "true", "verdadeiro"})
 NO = frozenset({"0", "não", "nao", "n", "no", "false", "falso"})
 MAX_LEADS = 4
+
+
+def with_plain_breaks(text: str) -> str:
+    """A browser sends a line break as two characters, a spreadsheet as one."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class Text(widgets.Widget):
@@ -19,14 +26,14 @@ class Text(widgets.Widget):
         self.is_required = is_required
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
-        text = str(value or "").strip()
+        text = with_plain_breaks(str(value or "").strip())
         if self.is_required and not text:
             raise ValueError(_("This cell must not be empty."))
         if self.longest and len(text) > self.longest:
             raise ValueError(
                 _("The text is longer than %(longest)d characters.") % {"longest": self.longest}
             )
-        if "\0" in text:
+        if UNWRITABLE.search(text) or self.longest and "\n" in text:
             raise ValueError(_("The text holds a character that cannot be stored."))
         return text
 

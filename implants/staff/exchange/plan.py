@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from django.utils.translation import gettext as _
 from import_export.results import RowResult
-from tablib import Dataset
 
 from implants.models import Implant
+from implants.staff.exchange.limits import TableError
 from implants.staff.exchange.resource import COLUMNS, KEY, ImplantResource
-from implants.staff.exchange.tables import TableError
+from implants.staff.exchange.tables import Table
 
 
 @dataclass(frozen=True)
@@ -59,26 +59,29 @@ class Plan:
         return hashlib.sha256(repr((self.new, self.changed)).encode()).hexdigest()
 
 
-def carry_out(dataset: Dataset, *, dry_run: bool) -> tuple[Plan, Any]:
+def carry_out(table: Table, *, dry_run: bool) -> tuple[Plan, Any]:
     """Compare the table with the catalogue and, unless `dry_run`, write what differs: all of
     it or, when a row is refused, nothing. Raises TableError where needed columns are missing.
 
     Returns the plan and import-export's own result.
     """
-    missing = [name for name in KEY if name not in dataset.headers]
+    missing = [name for name in KEY if name not in table.headers]
     if missing:
         raise TableError(
             _("The table lacks these columns: %(names)s.") % {"names": ", ".join(missing)}
         )
-    result = ImplantResource().import_data(
-        dataset, dry_run=dry_run, use_transactions=True, rollback_on_validation_errors=True
+    result = ImplantResource(lines=table.lines).import_data(
+        table.dataset(),
+        dry_run=dry_run,
+        use_transactions=True,
+        rollback_on_validation_errors=True,
     )
     for error in (*result.base_errors, *(one for row in result.rows for one in row.errors)):
         # Not the table's fault.
         raise error.error
-    plan = Plan(unknown_columns=[name for name in dataset.headers if name not in COLUMNS])
-    for number, row in enumerate(result.rows):
-        _sort_in(plan, row, line=number + 2)
+    plan = Plan(unknown_columns=[name for name in table.headers if name not in COLUMNS])
+    for line, row in zip(table.lines, result.rows, strict=True):
+        _sort_in(plan, row, line=line)
     return plan, result
 
 

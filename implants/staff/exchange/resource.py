@@ -1,6 +1,6 @@
 """The catalogue's table, line by line: which implant it means, and what it would change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,7 +11,14 @@ from import_export.fields import Field
 from import_export.instance_loaders import BaseInstanceLoader
 
 from implants.models import Implant
-from implants.staff.exchange.cells import Leads, Millimetres, Text, Word, YesOrNo
+from implants.staff.exchange.cells import (
+    Leads,
+    Millimetres,
+    Text,
+    Word,
+    YesOrNo,
+    with_plain_breaks,
+)
 from implants.staff.exchange.tables import guarded
 from implants.vocabulary import FEATURES
 
@@ -70,6 +77,7 @@ class ImplantResource(resources.ModelResource):
     """Rows are found again by manufacturer, line, diameter and length; nothing is deleted.
 
     A column that the table does not have is left as it is; an empty cell means unknown.
+    `lines` are the file's own numbers of the rows.
     """
 
     class Meta:
@@ -93,9 +101,14 @@ class ImplantResource(resources.ModelResource):
             saves_null_values=field_name != "is_active",
         )
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, lines: Sequence[int] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._lines = lines
         self._rows: dict[tuple[Any, ...], int] = {}
+        self._columns: list[str] = []
+
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        self._columns = [name for name in COLUMNS if name in dataset.headers]
 
     def key(self, row: Mapping[str, str]) -> tuple[Any, ...] | None:
         """None where a cell of the key cannot be read: the row is refused for that cell."""
@@ -108,13 +121,22 @@ class ImplantResource(resources.ModelResource):
         key = self.key(row)
         if key is None:
             return
-        # Line 1 of the file names the columns.
-        line = kwargs["row_number"] + 1
+        line = self._lines[kwargs["row_number"] - 1]
         first = self._rows.setdefault(key, line)
         if first != line:
             raise ValidationError(
                 _("This line in this size stands in line %(first)d already.") % {"first": first}
             )
+
+    def import_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
+        stored = instance.source
+        super().import_instance(instance, row, **kwargs)
+        if with_plain_breaks(stored) == instance.source:
+            instance.source = stored
+
+    def do_instance_save(self, instance: Any, is_create: bool) -> None:
+        """Only the table's columns: another may have been changed since it was read."""
+        instance.save(update_fields=None if is_create else self._columns)
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
         if not kwargs.get("dry_run"):

@@ -2,28 +2,36 @@
 
 import csv
 import io
-import zipfile
+import re
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
 from django.utils.translation import gettext as _
 from tablib import Dataset
 
-MAX_BYTES = 3 * 1024 * 1024
-# What an XLSX of that size may unpack to: it is a zip of XML.
-MAX_UNPACKED = 60 * 1024 * 1024
-MAX_ROWS = 5000
-MAX_COLUMNS = 60
-XLSX_BEGINNING = b"PK\x03\x04"
+from implants.staff.exchange import workbook
+from implants.staff.exchange.limits import MAX_BYTES, MAX_COLUMNS, MAX_ROWS, TableError
+
 # What a spreadsheet would take for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What XML, and so an XLSX, cannot hold.
+UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
-class TableError(ValueError):
-    """The file is no table that we can read. `str()` is a sentence for people."""
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; `lines` are the file's own numbers of the rows (the headers are line 1)."""
+
+    headers: list[str]
+    rows: list[tuple[str, ...]]
+    lines: list[int]
+
+    def dataset(self) -> Dataset:
+        return Dataset(*self.rows, headers=self.headers)
 
 
-def read(content: bytes) -> Dataset:
+def read(content: bytes) -> Table:
     """A CSV (comma, semicolon or tab; UTF-8 or Windows) or the first sheet of an XLSX.
 
     Every cell is text without spaces around it; the headers are in lower case; rows without
@@ -31,17 +39,17 @@ def read(content: bytes) -> Dataset:
     """
     if len(content) > MAX_BYTES:
         raise TableError(_("The file is larger than 3 MB."))
-    rows = _of_xlsx(content) if content.startswith(XLSX_BEGINNING) else _of_csv(content)
+    rows = _of_xlsx(content) if content.startswith(workbook.BEGINNING) else _of_csv(content)
     if not rows or not any(rows[0]):
         raise TableError(_("The file is empty, or its first line names no columns."))
     headers, *data = rows
-    filled = [row for row in data if any(row)]
+    filled = {line: row for line, row in enumerate(data, start=2) if any(row)}
     if len(filled) > MAX_ROWS:
         raise TableError(_("The table has more than %(rows)d rows.") % {"rows": MAX_ROWS})
-    return _dataset([name.lower() for name in headers], filled)
+    return _table([name.lower() for name in headers], filled)
 
 
-def _dataset(headers: list[str], rows: list[list[str]]) -> Dataset:
+def _table(headers: list[str], rows: dict[int, list[str]]) -> Table:
     while headers and not headers[-1]:
         headers.pop()
     if len(headers) > MAX_COLUMNS:
@@ -52,21 +60,35 @@ def _dataset(headers: list[str], rows: list[list[str]]) -> Dataset:
             _("These columns stand in the table twice: %(names)s.") % {"names": ", ".join(twice)}
         )
     width = len(headers)
-    dataset = Dataset(headers=headers)
-    for row in rows:
-        dataset.append([*row, *[""] * width][:width])
-    return dataset
+    # Usually decimal commas in a table whose columns are parted by commas.
+    too_long = next((line for line, row in rows.items() if any(row[width:])), None)
+    if too_long:
+        raise TableError(
+            _("Line %(line)d has more cells than the table has columns.") % {"line": too_long}
+        )
+    cut = [tuple([*row, *[""] * width][:width]) for row in rows.values()]
+    return Table(headers, cut, list(rows))
 
 
 def _of_csv(content: bytes) -> list[list[str]]:
     text = _decoded(content)
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
+    # Otherwise a quotation mark that is never closed takes all the rest into its cell.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        return [[_unguarded(cell.strip()) for cell in row] for row in reader]
+        for row in reader:
+            rows.append([_unguarded(cell.strip()) for cell in row])
     except csv.Error as error:
-        raise TableError(_("The file is neither a CSV nor an XLSX table.")) from error
+        raise TableError(
+            _(
+                "Line %(line)d cannot be read: a quotation mark is not closed, or a cell is"
+                " far too long."
+            )
+            % {"line": len(rows) + 1}
+        ) from error
+    return rows
 
 
 def _decoded(content: bytes) -> str:
@@ -80,24 +102,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _of_xlsx(content: bytes) -> list[list[str]]:
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        _check_unpacked(content)
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        rows = book.worksheets[0].iter_rows(
-            max_row=MAX_ROWS + 2, max_col=MAX_COLUMNS + 1, values_only=True
-        )
-        return [[_text(cell) for cell in row] for row in rows]
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, SyntaxError) as error:
-        raise TableError(_("The XLSX file is damaged, or holds no table.")) from error
-
-
-def _check_unpacked(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
-            raise TableError(_("The file is larger than 3 MB."))
+    return [[_text(cell) for cell in row] for row in workbook.cells(content)]
 
 
 def _text(cell: Any) -> str:
@@ -113,12 +118,17 @@ def _text(cell: Any) -> str:
 
 
 def guarded(value: Any) -> Any:
-    """Text that a spreadsheet would run gets an apostrophe in front; `read` takes it off."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """Text as a spreadsheet can hold it. What it would run gets an apostrophe in front, which
+    `read` takes off."""
+    if not isinstance(value, str):
+        return value
+    text = UNWRITABLE.sub("", value)
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    is_guarded = text.startswith("'") and text.lstrip("'").startswith(FORMULA)
+    return text[1:] if is_guarded else text
 
 
 def written(dataset: Dataset, kind: str) -> bytes:

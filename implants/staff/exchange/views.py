@@ -5,10 +5,12 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -17,13 +19,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from import_export.results import RowResult
-from tablib import Dataset
 
 from implants.models import Implant
 from implants.staff.exchange import tables
+from implants.staff.exchange.limits import MAX_BYTES, TableError
 from implants.staff.exchange.plan import Plan, carry_out, label
 from implants.staff.exchange.resource import COLUMNS, KEY, ImplantResource
-from implants.staff.exchange.tables import TableError
+from implants.staff.exchange.tables import Table
 from implants.vocabulary import FEATURES
 
 TYPES = {
@@ -50,13 +52,13 @@ def upload(request: HttpRequest) -> HttpResponse:
     if file is None:
         return _page(request, problem=_("Choose a CSV or XLSX file."), status=400)
     try:
-        if file.size is not None and file.size > tables.MAX_BYTES:
+        if file.size is not None and file.size > MAX_BYTES:
             raise TableError(_("The file is larger than 3 MB."))
-        dataset = tables.read(file.read())
-        plan, _result = carry_out(dataset, dry_run=True)
+        table = tables.read(file.read())
+        plan, _result = carry_out(table, dry_run=True)
     except TableError as error:
         return _page(request, problem=str(error), status=422)
-    return _preview(request, dataset, plan, str(file.name))
+    return _preview(request, table, plan, str(file.name))
 
 
 @require_POST
@@ -68,37 +70,36 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if kept is None:
         messages.warning(request, _("The preview is too old. Choose the file once more."))
         return redirect("admin:implants_implant_import")
-    dataset = Dataset(*kept["rows"], headers=kept["headers"])
-    plan, result = _carried_out(dataset, request.POST.get("fingerprint", ""))
+    table, name = kept
+    plan, result = _carried_out(table, request.POST.get("fingerprint", ""))
     if result is None:
         messages.warning(request, _("The catalogue has changed meanwhile. Please look again."))
-        return _preview(request, dataset, plan, kept["name"])
+        return _preview(request, table, plan, name)
     cache.delete(key)
     _log(result, cast(User, request.user))
     messages.success(request, _done(plan))
     return redirect("admin:implants_implant_changelist")
 
 
-def _carried_out(dataset: Dataset, fingerprint: str) -> tuple[Plan, Any]:
+def _carried_out(table: Table, fingerprint: str) -> tuple[Plan, Any]:
     """What was written, and import-export's result; None instead of it, and nothing written,
     where that is not what the fingerprint stands for."""
     try:
         with transaction.atomic():
-            plan, result = carry_out(dataset, dry_run=False)
+            plan, result = carry_out(table, dry_run=False)
             if plan.has_effect and plan.fingerprint == fingerprint:
                 return plan, result
             transaction.set_rollback(True)
     except IntegrityError:
         # Somebody added one of them in this very moment.
-        plan, _result = carry_out(dataset, dry_run=True)
+        plan, _result = carry_out(table, dry_run=True)
     return plan, None
 
 
-def _preview(request: HttpRequest, dataset: Dataset, plan: Plan, name: str) -> HttpResponse:
+def _preview(request: HttpRequest, table: Table, plan: Plan, name: str) -> HttpResponse:
     token = secrets.token_urlsafe(16)
-    kept = {"headers": dataset.headers, "rows": [tuple(row) for row in dataset], "name": name}
     if plan.has_effect:
-        cache.set(_cache_key(request, token), kept, KEPT_SECONDS)
+        cache.set(_cache_key(request, token), (table, name), KEPT_SECONDS)
     return _page(request, plan=plan, token=token, file_name=name)
 
 
@@ -117,7 +118,7 @@ def _page(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpRes
 
 
 def _cache_key(request: HttpRequest, token: str) -> str:
-    return f"catalogue-import:{request.user.pk}:{token[:40]}"
+    return f"catalogue-table:{request.user.pk}:{token[:40]}"
 
 
 def _log(result: Any, by: User) -> None:
@@ -143,9 +144,18 @@ def export(request: HttpRequest) -> HttpResponse:
     if kind not in TYPES:
         raise Http404
     request.GET = query  # type: ignore[assignment]
-    changelist = admin.site.get_model_admin(Implant).get_changelist_instance(request)
-    dataset = ImplantResource().export(changelist.get_queryset(request))
+    try:
+        implants = _listed(request)
+    except IncorrectLookupParameters:
+        messages.warning(request, _("The list cannot be filtered in this way."))
+        return redirect("admin:implants_implant_changelist")
+    dataset = ImplantResource().export(implants)
     response = HttpResponse(tables.written(dataset, kind), content_type=TYPES[kind])
     day = timezone.localdate().isoformat()
     response["Content-Disposition"] = f'attachment; filename="implants-{day}.{kind}"'
     return response
+
+
+def _listed(request: HttpRequest) -> QuerySet[Implant]:
+    changelist = admin.site.get_model_admin(Implant).get_changelist_instance(request)
+    return changelist.get_queryset(request)

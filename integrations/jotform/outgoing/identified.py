@@ -103,8 +103,9 @@ def identified(case: Case) -> list[Identified]:
     results: dict[tuple[int, int | None], Result] = {}
     for result in case.approved_results:
         results.setdefault((result.implant_id, result.finding.tooth), result)
-    # The sender's tooth says nothing about a second implant on the same film.
-    only_tooth = case.tooth if len(results) == 1 else None
+    # The sender's tooth says nothing about a second fixture on the same film.
+    is_one = len(results) == 1 or len({one.finding_id for one in results.values()}) == 1
+    only_tooth = case.tooth if is_one else None
     return [_identified(one, one.finding.tooth or only_tooth) for one in results.values()]
 
 

@@ -11,10 +11,18 @@ from raiox_site.tests.browser.pointing import Pointer
 
 
 def opened(desk: Desk, case: Case, **options: Any) -> Page:
-    """The page of a case that has candidates."""
+    """The page of a case that has candidates, once it can be decided by a key."""
     page = desk.open(stock.page_of(case), **options)
     expect(page.locator("[data-candidate='1']").first).to_be_visible()
+    if options.get("java_script_enabled", True):
+        wait_until_awake(page)
     return page
+
+
+def wait_until_awake(page: Page) -> None:
+    """A decision sent right after the page opens is asked to be checked first."""
+    if page.locator("[data-decide]").count():
+        expect(page.locator("[data-bar][data-awake]")).to_have_count(1)
 
 
 def film_of(page: Page) -> Pointer:

@@ -39,7 +39,7 @@ def drop(target: Locator, files: dict[str, bytes]) -> None:
     sent = [
         {
             "name": name,
-            "type": "image/jpeg" if name.endswith("jpg") else "text/plain",
+            "type": {".jpg": "image/jpeg", "": ""}.get(Path(name).suffix, "text/plain"),
             "content": base64.b64encode(content).decode(),
         }
         for name, content in files.items()
@@ -80,16 +80,17 @@ def test_many_films_are_dropped_on_an_implant(desk: Desk, catalogue: list[Any]) 
         {
             "one.jpg": stock.picture(stock.ROWS[0], 1),
             "two.jpg": stock.picture(stock.ROWS[0], 2),
+            "IMG_0003": stock.picture(stock.ROWS[0], 3),
             "again.jpg": stock.picture(stock.ROWS[0], 0),
             "note.txt": b"no film",
         },
     )
 
-    expect(rows(page, "added")).to_have_count(2)
+    expect(rows(page, "added")).to_have_count(3)
     expect(rows(page, "refused")).to_have_count(2)
-    assert catalogue[0].references.count() == 3
+    assert catalogue[0].references.count() == 4
     index_new_films()
-    expect(rows(page, "added").locator("[data-state='searchable']")).to_have_count(2)
+    expect(rows(page, "added").locator("[data-state='searchable']")).to_have_count(3)
     desk.check(page, "implant-films-dropped")
 
 
@@ -112,6 +113,37 @@ def test_a_folder_is_sorted_by_the_names_of_its_files(desk: Desk, catalogue: lis
     expect(rows(page, "added")).to_have_count(1)
     expect(rows(page, "left-out")).to_have_count(1)
     assert implant.references.count() == 2
+
+
+@pytest.mark.parametrize("status", [502, 413, 0])
+def test_films_stay_chosen_when_nobody_says_where_they_belong(
+    desk: Desk, catalogue: list[Any], status: int
+) -> None:
+    """A proxy answers in its own way, or nobody at all."""
+    desk.watch.allow("Failed to load resource")
+    page = desk.open(f"{REFERENCES}drop/", user="catalogo")
+    form = page.locator("form[data-drop]")
+    text = {502: "text-failed", 413: "text-too-many", 0: "text-unreachable"}[status]
+    page.route(
+        "**/drop/assign/",
+        lambda route: (
+            route.fulfill(status=status, body="<html>Bad Gateway</html>")
+            if status
+            else route.abort()
+        ),
+    )
+
+    drop(page.locator("[data-drop-target]"), {"IMG_0001": stock.picture(stock.ROWS[1], 3)})
+
+    summary = page.locator("[data-drop-summary]")
+    expect(summary).to_have_text(form.get_attribute(f"data-{text}") or "?")
+    expect(page.locator(".drop-row")).to_have_count(1)
+    page.unroute("**/drop/assign/")
+    page.locator("[data-again]").click()
+    row = page.locator(".drop-row")
+    expect(page.locator("[data-again]")).to_be_hidden()
+    expect(page.locator("[data-start]")).to_be_visible()
+    expect(row.locator("[data-result]")).not_to_have_text(form.get_attribute("data-text-waiting"))
 
 
 def test_the_crop_of_a_reference_is_drawn(desk: Desk, catalogue: list[Any]) -> None:

@@ -146,8 +146,10 @@ def test_a_decision_is_taken_back_before_its_answer_leaves(
     page.keyboard.press("1")
     with page.expect_navigation():
         page.keyboard.press("a")
-    expect(page.locator(".messagelist form.undo")).to_be_visible()
+    expect(page.locator("form.last-decision")).to_be_visible()
     desk.check(page, "undo")
+    page.reload()
+    expect(page.locator("form.last-decision [data-seconds]")).to_contain_text(re.compile(r"\d"))
 
     with page.expect_navigation():
         page.keyboard.press("u")
@@ -156,6 +158,26 @@ def test_a_decision_is_taken_back_before_its_answer_leaves(
     assert case.status == Case.Status.PENDING
     assert approved_names(case) == []
     expect(page.locator("[data-candidate='1'] [name=choice]")).to_be_checked()
+
+
+def test_the_last_decision_is_undone_from_the_next_case(
+    desk: Desk, case: Case, settings: Any
+) -> None:
+    settings.RAIOX_UNDO_SECONDS = 60
+    stock.add_case(1)
+    page = opened(desk, case)
+    page.keyboard.press("1")
+    with page.expect_navigation():
+        page.keyboard.press("a")
+    page.reload()
+    desk.check(page, "next-case-undo")
+
+    with page.expect_navigation():
+        page.keyboard.press("u")
+
+    expect(page).to_have_url(re.compile(f"/{case.pk}/review/"))
+    case.refresh_from_db()
+    assert case.status == Case.Status.PENDING
 
 
 def test_a_decided_case_offers_to_undo_until_its_answer_leaves(
@@ -213,6 +235,24 @@ def test_a_case_is_marked_as_urgent(desk: Desk, case: Case) -> None:
     case.refresh_from_db()
     assert case.priority == Case.Priority.URGENT
     expect(page.locator(".badge-urgent")).to_be_visible()
+
+
+def test_the_enter_key_in_a_field_changes_nothing_and_loses_nothing(
+    desktop: Desk, case: Case
+) -> None:
+    page = opened(desktop, case)
+    page.keyboard.press("1")
+    tooth = page.locator("[name^=tooth-]").first
+    tooth.fill("37")
+
+    with page.expect_navigation():
+        tooth.press("Enter")
+
+    case.refresh_from_db()
+    assert (case.status, case.priority) == (Case.Status.PENDING, Case.Priority.NORMAL)
+    assert not case.events.filter(what="priority").exists()
+    expect(page.locator("[name^=tooth-]").first).to_have_value("37")
+    expect(page.locator("[data-candidate='1'] [name=choice]")).to_be_checked()
 
 
 def test_two_reviewers_race_on_one_case_and_one_is_told(desk: Desk, case: Case) -> None:

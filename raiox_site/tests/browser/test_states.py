@@ -41,6 +41,25 @@ def test_a_case_that_is_being_processed_shows_its_candidates_when_they_come(
     expect(page.locator("[data-candidate='1']")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ({"queued_at": None, "failure": "Sem resposta."}, "#held"),
+        ({"next_try_at": "2031-05-04T18:30:00Z", "failure": "Não veio."}, "#postponed"),
+    ],
+    ids=["held", "postponed"],
+)
+def test_a_case_that_waits_says_for_what(
+    desktop: Desk, catalogue: list[Any], state: dict[str, Any], shown: str
+) -> None:
+    case = stock.add_case(0, process=False, **state)
+
+    page = desktop.open(stock.page_of(case))
+
+    expect(page.locator(shown)).to_contain_text(state["failure"])
+    desktop.check(page, f"case-{shown[1:]}")
+
+
 def test_an_erased_case_keeps_its_decision_only(desk: Desk, catalogue: list[Any]) -> None:
     case = stock.approve(stock.add_case(0))
     retention.erase(case_id=case.pk)

@@ -20,9 +20,17 @@ RULES = [
 ]
 # What the colours decide; the rest is the same in light and dark.
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
+# A bar that sticks to the bottom covers what lies there until the page is scrolled: whether that
+# is a button is chance, so that it stands in its own place meanwhile.
 RUN_AXE = """async (only) => {
+  const sticky = [...document.querySelectorAll("body *")].filter((one) => {
+    const { position, bottom } = getComputedStyle(one);
+    return position === "sticky" && bottom !== "auto";
+  });
+  for (const one of sticky) one.style.position = "static";
   const options = { runOnly: only, resultTypes: ["violations"], preload: false };
   const found = await axe.run(document, options);
+  for (const one of sticky) one.style.position = "";
   return found.violations.map((one) => ({
     id: one.id, help: one.help, impact: one.impact,
     nodes: one.nodes.map((node) => `${node.target.join(" ")} — ${node.failureSummary}`),
