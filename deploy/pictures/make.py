@@ -53,7 +53,7 @@ def mark_and_compare(page: Page) -> None:
         with page.expect_response("**/mark/"):
             page.keyboard.press("b")
         page.wait_for_selector("button[name=unmark]")
-    page.keyboard.press("Shift+1")
+    page.keyboard.press("Shift+Digit1")
     page.wait_for_load_state("networkidle")
     select_first(page)
     page.wait_for_timeout(500)

@@ -33,7 +33,7 @@ class Text(widgets.Widget):
             raise ValueError(
                 _("The text is longer than %(longest)d characters.") % {"longest": self.longest}
             )
-        if UNWRITABLE.search(text) or self.longest and "\n" in text:
+        if UNWRITABLE.search(text) or (self.longest and "\n" in text):
             raise ValueError(_("The text holds a character that cannot be stored."))
         return text
 

@@ -60,6 +60,18 @@ def test_a_case_that_waits_says_for_what(
     desktop.check(page, f"case-{shown[1:]}")
 
 
+def test_a_decided_case_shows_what_became_of_its_answer(desk: Desk, catalogue: list[Any]) -> None:
+    case = stock.add_case(0, source="jotform", jotform_submission_id="6100000000000000001")
+
+    page = desk.open(stock.page_of(stock.approve(case)))
+
+    expect(page.locator("section.answer")).to_be_visible()
+    desk.check(page, "case-answer")
+    page.goto("/admin/integrations/resultreturn/")
+    expect(page.locator("#result_list tbody tr")).to_contain_text(f"#{case.pk}")
+    desk.check(page, "answers")
+
+
 def test_an_erased_case_keeps_its_decision_only(desk: Desk, catalogue: list[Any]) -> None:
     case = stock.approve(stock.add_case(0))
     retention.erase(case_id=case.pk)
