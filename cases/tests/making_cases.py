@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 from django.core.files.base import ContentFile
 from django.urls import reverse
 
+from cases import intake
+from cases.films import IncomingImage
+from cases.intake import Person
 from cases.models import Case, CaseImage, Finding, Result
 from implants.models import Implant
 
@@ -126,3 +129,18 @@ def form_of(response):
 
 def set_facts(case, **facts):
     Case.objects.filter(pk=case.pk).update(**facts)
+
+
+def told(response):
+    """What the messages of an answer say."""
+    return " ".join(str(message) for message in response.wsgi_request._messages)
+
+
+def matched_case(film):
+    """A case with one film (its bytes), taken in and matched: it awaits review."""
+    received = intake.receive(
+        source=Case.Source.UPLOAD,
+        images=[IncomingImage(content=film)],
+        person=Person(dentist_name="Dra. Exemplo", tooth=26),
+    ).case
+    return intake.process(case_id=received.pk)

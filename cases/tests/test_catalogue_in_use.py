@@ -6,7 +6,7 @@ from django.core.files.base import ContentFile
 from django.urls import reverse
 
 from cases.models import Result
-from cases.tests.making_cases import make_case, make_implant
+from cases.tests.making_cases import make_case, make_implant, told
 from implants.models import Implant, ReferenceImage
 
 pytestmark = pytest.mark.django_db
@@ -28,10 +28,6 @@ def reference(film):
 def staff(client):
     client.force_login(User.objects.create_superuser("chefe"))
     return client
-
-
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from cases import review
 from cases.models import Case, CaseEvent
-from cases.tests.making_cases import act, choice, html, make_case, page, status_of
+from cases.tests.making_cases import act, choice, html, make_case, page, status_of, told
 
 Event = CaseEvent.What
 pytestmark = pytest.mark.django_db
@@ -40,10 +40,6 @@ def section(content, name):
 
 def history(content):
     return content.partition('class="history"')[2]
-
-
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
 
 
 def conflict():

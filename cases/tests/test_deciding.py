@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from cases import review
 from cases.models import Case, CaseEvent, Finding, ReferenceProposal, RejectionReason, Result
-from cases.tests.making_cases import act, choice, finding_of, html, make_case, page, status_of
+from cases.tests.making_cases import act, choice, finding_of, html, make_case, page, status_of, told
 
 Outcome = Finding.Outcome
 pytestmark = pytest.mark.django_db
@@ -21,10 +21,6 @@ def reason():
     return RejectionReason.objects.create(
         outcome=Outcome.UNREADABLE, label="Cortado (teste)", text="O ápice está fora do filme."
     )
-
-
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
 
 
 def second_fixture(case, implants):

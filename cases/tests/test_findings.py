@@ -16,6 +16,7 @@ from cases.films import IncomingImage
 from cases.findings import FIXTURES_PER_FILM, mark, rank, remove
 from cases.intake import Person
 from cases.models import Case, CaseImage, Finding, Result
+from cases.tests.making_cases import matched_case
 from cases.verdicts import ReviewError, StateConflict
 from implants.models import Implant, ReferenceImage
 from matching.boxes import Box, BoxError
@@ -30,12 +31,7 @@ OTHER = Box(30, 100, 40, 100, 12.5)
 @pytest.fixture
 def case(catalogue: list[Implant], film: Callable[..., bytes]) -> Case:
     """A case with one film, 120 × 200, that awaits review."""
-    received = intake.receive(
-        source=Case.Source.UPLOAD,
-        images=[IncomingImage(content=film())],
-        person=Person(dentist_name="Dra. Exemplo", tooth=26),
-    ).case
-    return intake.process(case_id=received.pk)
+    return matched_case(film())
 
 
 @pytest.fixture

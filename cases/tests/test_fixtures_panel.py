@@ -4,11 +4,8 @@ import re
 
 import pytest
 
-from cases import intake
-from cases.films import IncomingImage
-from cases.intake import Person
 from cases.models import Case, Finding
-from cases.tests.making_cases import act, finding_of, html, page
+from cases.tests.making_cases import act, finding_of, html, matched_case, page, told
 from implants.models import Implant
 
 pytestmark = pytest.mark.django_db
@@ -16,19 +13,10 @@ BOX = {"x": 60, "y": 100, "width": 50, "height": 120, "angle": 0}
 OTHER = {"x": 30, "y": 100, "width": 40, "height": 100, "angle": "12,5"}
 
 
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
-
-
 @pytest.fixture
 def case(catalogue, film):
     """A case with one film, 120 × 200, that awaits review."""
-    received = intake.receive(
-        source=Case.Source.UPLOAD,
-        images=[IncomingImage(content=film())],
-        person=Person(dentist_name="Dra. Exemplo", tooth=26),
-    ).case
-    return intake.process(case_id=received.pk)
+    return matched_case(film())
 
 
 def drawn(case, box=BOX, **fields):

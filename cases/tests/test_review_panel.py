@@ -18,14 +18,11 @@ from cases.tests.making_cases import (
     page,
     queue,
     status_of,
+    told,
 )
 
 Event = CaseEvent.What
 pytestmark = pytest.mark.django_db
-
-
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
 
 
 def test_the_queue_shows_the_cases_awaiting_review(client, reviewer, implants, case):

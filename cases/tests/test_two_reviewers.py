@@ -2,30 +2,28 @@
 
 import pytest
 
-from cases import findings, intake, review
-from cases.films import IncomingImage
-from cases.intake import Person
+from cases import findings, review
 from cases.models import Case
-from cases.tests.making_cases import act, finding_of, form_of, html, page, status_of
+from cases.tests.making_cases import (
+    act,
+    finding_of,
+    form_of,
+    html,
+    matched_case,
+    page,
+    status_of,
+    told,
+)
 from matching.boxes import Box
 
 pytestmark = pytest.mark.django_db
 LEFT, RIGHT = Box(40, 60, 20, 60), Box(90, 130, 20, 60)
 
 
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
-
-
 @pytest.fixture
 def case(catalogue, film):
     """A case with one film, 120 × 200, that awaits review."""
-    received = intake.receive(
-        source=Case.Source.UPLOAD,
-        images=[IncomingImage(content=film())],
-        person=Person(dentist_name="Dra. Exemplo", tooth=26),
-    ).case
-    return intake.process(case_id=received.pk)
+    return matched_case(film())
 
 
 def mark(case, box, by, finding=None):

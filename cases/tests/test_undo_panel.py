@@ -17,6 +17,7 @@ from cases.tests.making_cases import (
     queue,
     set_facts,
     status_of,
+    told,
 )
 
 pytestmark = pytest.mark.django_db
@@ -37,10 +38,6 @@ def undone(client, reviewer, implants, case, held_back):
     )
     client.post(act("undo", case))
     return case
-
-
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
 
 
 def ticked(content):

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from cases import review
 from cases.models import Case, CaseImage
-from cases.tests.making_cases import act, choice, html, make_case, page, status_of
+from cases.tests.making_cases import act, choice, html, make_case, page, status_of, told
 
 pytestmark = pytest.mark.django_db
 
@@ -14,10 +14,6 @@ pytestmark = pytest.mark.django_db
 def section(content, name):
     """A section of the page by its id; empty where the page has none."""
     return content.partition(f'id="{name}"')[2].partition("</section>")[0]
-
-
-def told(response):
-    return " ".join(str(message) for message in response.wsgi_request._messages)
 
 
 def test_a_case_whose_source_has_not_confirmed_it_says_so_with_the_last_problem(client, reviewer):
