@@ -18,18 +18,19 @@ function rename() {
   }
 }
 
-/** What was said of the fixture, before or since, stays: only what was compared is new. */
-function renew(page, fixture, form, sent) {
+/** What was said of the fixture, before or since, stays: only what was compared is new, and the
+ * candidates of the earlier picture are no selection any more. */
+function renew(page, fixture, form, { sent, given }) {
   const id = fixture.dataset.fixture;
   const hadFocus = document.getElementById(`box-actions-${id}`).contains(document.activeElement);
   swap(page, `box-actions-${id}`);
   if (hadFocus) fixture.focus({ preventScroll: true });
-  takeCandidates(page, fixture, sent.get(`q-${id}`) ?? "");
+  takeCandidates(page, fixture, sent.get(`q-${id}`) ?? "", given);
   rankIfChanged(form, fixture, sent);
 }
 
 /** The fixture that was marked, or another one of the film. */
-function take(page, film, form, sent) {
+function take(page, film, form, asked) {
   const focused = document.activeElement?.id;
   swap(page, "fixture-tabs");
   const boxes = page.querySelector("[data-boxes]");
@@ -37,7 +38,7 @@ function take(page, film, form, sent) {
   const changed = [...page.querySelectorAll("[data-fixture]")];
   for (const fixture of changed) {
     const old = document.getElementById(fixture.id);
-    if (old) renew(page, old, form, sent);
+    if (old) renew(page, old, form, asked);
     else film.querySelector("[data-fixtures]").append(fixture);
   }
   const left = new Set([...document.querySelectorAll("[data-tab]")].map((tab) => tab.dataset.tab));
@@ -52,13 +53,16 @@ async function send(form, film, url, fields) {
   const state = marking.querySelector("[data-marking-state]");
   const data = new FormData(form);
   for (const [name, value] of Object.entries({ piece: "1", ...fields })) data.set(name, value);
+  // The page itself knows what is ticked, and that may change until the answer comes.
+  const given = new Set(data.getAll("choice"));
+  data.delete("choice");
   state.textContent = marking.dataset.textComparing;
   const before = active();
   const { page, problem } = await fetchPiece(url, { method: "POST", body: data });
   tell(marking.querySelector("[data-refusal]"), problem);
   state.textContent = "";
   if (!page) return cropperOf(film.querySelector("[data-viewer]")).reopen();
-  const fixture = take(page, film, form, data);
+  const fixture = take(page, film, form, { sent: data, given });
   // Who went on to another fixture meanwhile stays there.
   const isElsewhere = active() !== before && document.contains(active());
   show((isElsewhere ? active() : fixture).dataset.fixture);

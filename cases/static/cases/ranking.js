@@ -43,8 +43,14 @@ function takeOthers(page, fixture, query) {
   return place;
 }
 
-/** The candidates on `page`; `query` is what was searched for when they were asked for. */
-export function takeCandidates(page, fixture, query) {
+/** A candidate of another picture, ticked before the new one was drawn, was ticked for that one. */
+function isOutdated(box, given) {
+  return given.has(box.value) && box.closest("[data-candidate]") !== null;
+}
+
+/** The candidates on `page`; `query` is what was searched for when they were asked for, `given`
+ * what was ticked before the picture that they were found by. */
+export function takeCandidates(page, fixture, query, given = new Set()) {
   const id = fixture.dataset.fixture;
   const compared = fixture.querySelector("[data-compared]")?.dataset.name;
   const focus = focusIn(fixture);
@@ -55,7 +61,7 @@ export function takeCandidates(page, fixture, query) {
     box.checked = ticked.has(box.value);
     ticked.delete(box.value);
   }
-  for (const box of ticked.values()) keep(place, box);
+  for (const box of ticked.values()) if (!isOutdated(box, given)) keep(place, box);
   const count = fresh.querySelector("[data-fitting]");
   fixture.querySelector("[data-seen-count]").textContent = count?.textContent.trim() ?? "";
   if (focus) giveFocus(fixture, focus);

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from cases.models import Case, Finding, Result
+from implants.models import Implant
 from raiox_site.tests.browser import stock
 from raiox_site.tests.browser.case_page import film_of, opened, wait_until_awake
 from raiox_site.tests.browser.desk import Desk
@@ -84,6 +85,20 @@ def test_a_tick_set_while_a_box_is_compared_stays(desktop: Desk, case: Case) -> 
     expect(page.locator("[name=choice]:checked")).to_have_count(1)
     expect(page.locator("[name=choice]:checked")).to_have_attribute("value", chosen or "")
     expect(page.locator("[data-selection]")).not_to_have_class(re.compile("is-empty"))
+
+
+def test_a_candidate_of_the_whole_film_that_the_box_does_not_propose_is_no_selection_any_more(
+    desktop: Desk, case: Case
+) -> None:
+    page = opened(desktop, case)
+    page.keyboard.press("1")
+    expect(tick_of(page, 1)).to_be_checked()
+    first = Result.objects.get(finding__case_image__case=case, rank=1).implant
+    Implant.objects.filter(pk=first.pk).update(is_active=False)
+    mark_suggested(page)()
+
+    expect(page.locator("[name=choice]:checked")).to_have_count(0)
+    expect(page.locator("[data-selection]")).not_to_contain_text(first.name)
 
 
 def test_what_is_typed_while_a_box_is_compared_goes_on_being_typed(
