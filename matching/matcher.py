@@ -74,7 +74,7 @@ def nearest_implants(
 
     Raises CatalogueEmpty or EncoderMismatch when there is none at all.
     """
-    found = _nearest([float(value) for value in vector], encoder=encoder, limit=limit, seen={})
+    found = nearest_fitting(vector, encoder=encoder, seen={}, limit=limit)
     if not found:
         _explain_nothing_found(encoder)
     return found
@@ -91,8 +91,8 @@ def nearest_fitting(
     none. Those of which nothing is known fit whatever was seen."""
     values = [float(value) for value in vector]
     found = _nearest(values, encoder=encoder, limit=limit, seen=seen)
-    # A scan of the index gives up after hnsw.max_scan_tuples (20,000), of which few may fit;
-    # what fits so rarely is compared one by one in no time.
+    # A scan of the index gives up after hnsw.max_scan_tuples (20,000), of which few may fit, and
+    # many deleted vectors may bar its way; what is found so rarely is compared one by one.
     if len(found) < limit and len(found) < Implant.objects.active().fitting(seen).count():
         found = _nearest(values, encoder=encoder, limit=limit, seen=seen, is_exact=True)
     return found

@@ -1,26 +1,28 @@
 // A key pressed once too often reaches the next case, which may come with choices: of a draft,
-// or of a decision taken back. It is sent only after somebody has had time to look at it and has
-// done something on this page.
+// or of a decision taken back. It is sent only after somebody has chosen something on this page,
+// or has had time to look at it and has done something else there.
 
 const LOOK_MS = 700;
+const CHOOSING = /^[1-9rx]$/i;
+const CHOICES = "[data-candidate], [data-verdict], .others";
 const MODIFIERS = ["Shift", "Control", "Alt", "AltGraph", "Meta", "CapsLock"];
 
 export class Guard {
   #bar;
   #timer = 0;
   #isTouched = false;
+  #hasChosen = false;
 
   constructor(bar) {
     this.#bar = bar;
-    const touched = () => { this.#isTouched = true; };
-    document.addEventListener("pointerdown", touched, true);
+    document.addEventListener("pointerdown", (event) => this.#pointed(event), true);
     document.addEventListener("keydown", (event) => this.#pressed(event), true);
     window.addEventListener("pageshow", () => this.#begin());
     this.#begin();
   }
 
   #begin() {
-    this.#isTouched = false;
+    this.#isTouched = this.#hasChosen = false;
     this.#wait();
   }
 
@@ -30,14 +32,20 @@ export class Guard {
     this.#timer = setTimeout(() => { this.#bar.dataset.awake = ""; }, LOOK_MS);
   }
 
+  #pointed({ target }) {
+    this.#isTouched = true;
+    if (target.closest(CHOICES)) this.#hasChosen = true;
+  }
+
   #pressed({ key, repeat }) {
     const isSending = key.toLowerCase() === "a" || MODIFIERS.includes(key);
     if (!isSending && !repeat) this.#isTouched = true;
+    if (CHOOSING.test(key) && !repeat) this.#hasChosen = true;
   }
 
   /** Whether the decision may be sent; who was told to look first may send it after that. */
   get isSatisfied() {
-    if (this.#isTouched && "awake" in this.#bar.dataset) return true;
+    if (this.#hasChosen || (this.#isTouched && "awake" in this.#bar.dataset)) return true;
     this.#isTouched = true;
     this.#wait();
     return false;
