@@ -134,7 +134,7 @@ def test_what_staff_made_of_the_reasons_is_left_alone() -> None:
     assert RejectionReason.objects.get() == kept
     kept.delete()
     reasons.ensure(apps=apps)
-    assert RejectionReason.objects.count() == len(reasons.initial_reasons())
+    assert RejectionReason.objects.count() == len(reasons.INITIAL_REASONS)
 
 
 def test_the_first_reasons_fit_their_columns() -> None:
