@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from cases import candidates
 from cases.models import Case, CaseEvent, CaseImage, Finding
-from cases.verdicts import ReviewError, StateConflict
+from cases.verdicts import ReviewError, StateConflict, check_status
 from implants.models import Implant, ReferenceImage, fits
 from implants.storage import STORAGE_ERRORS
 from matching import radiograph
@@ -174,7 +174,7 @@ def _searched_by(finding: Finding) -> tuple[list[float], str]:
 
 def _film(case_id: int, image_id: int) -> tuple[Case, CaseImage]:
     case = Case.objects.get(pk=case_id)
-    _check_status(case)
+    check_status(case, Case.Status.PENDING)
     image = case.images.filter(pk=image_id).first()
     if image is None or not image.is_readable:
         raise ReviewError(_("The case has no such film, or it cannot be read."))
@@ -191,16 +191,8 @@ def _read(image: CaseImage) -> Radiograph:
 
 def _locked(case_id: int) -> Case:
     case = Case.objects.select_for_update().get(pk=case_id)
-    _check_status(case)
+    check_status(case, Case.Status.PENDING)
     return case
-
-
-def _check_status(case: Case) -> None:
-    if not case.is_awaiting_review:
-        raise StateConflict(
-            _("The case is “%(status)s”; this is only possible while it is “%(expected)s”.")
-            % {"status": case.get_status_display(), "expected": Case.Status.PENDING.label}
-        )
 
 
 def _check_film(image: CaseImage) -> None:

@@ -196,11 +196,7 @@ def _locked(case_id: int, *, expected: Sequence[Case.Status], revision: int | No
     is_over = case.is_decided or case.status == Status.ARCHIVED
     if revision not in (None, case.revision) and not is_over:
         raise Outdated
-    if case.status not in expected:
-        raise StateConflict(
-            _("The case is “%(status)s”; this is only possible while it is “%(expected)s”.")
-            % {"status": case.get_status_display(), "expected": expected[0].label}
-        )
+    verdicts_.check_status(case, *expected)
     return case
 
 

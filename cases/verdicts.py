@@ -37,6 +37,15 @@ class Outdated(StateConflict):
         )
 
 
+def check_status(case: Case, *expected: Case.Status) -> None:
+    """Raise StateConflict unless the case has one of these statuses."""
+    if case.status not in expected:
+        raise StateConflict(
+            _("The case is “%(status)s”; this is only possible while it is “%(expected)s”.")
+            % {"status": case.get_status_display(), "expected": expected[0].label}
+        )
+
+
 @dataclass(frozen=True)
 class Choice:
     """An implant approved for a finding; without a finding, for the one that proposed it

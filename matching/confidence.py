@@ -6,7 +6,7 @@ from typing import Protocol
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from matching.encoder import RANDOM
+from matching.encoder import is_untrained
 
 
 class Band(models.TextChoices):
@@ -40,7 +40,7 @@ def band(candidates: Sequence[Measured]) -> str:
     """
     if not candidates:
         return ""
-    if f"/{RANDOM}@" in candidates[0].encoder:
+    if is_untrained(candidates[0].encoder):
         return Band.UNTRAINED
     if len(candidates) < 2:
         return Band.LOW

@@ -293,6 +293,11 @@ def is_current(encoder: str) -> bool:
     return encoder.startswith(prefix) and encoder.endswith(suffix)
 
 
+def is_untrained(encoder: str) -> bool:
+    """Whether this is the id of an encoder with random weights."""
+    return f"/{RANDOM}@" in encoder
+
+
 def has_random_weights() -> bool:
     """Whether the configured encoder has no skill, known without loading it."""
     return settings.RAIOX_ENCODER.endswith(f"/{RANDOM}")

@@ -18,6 +18,7 @@ from cases.panel.forms import NEGATIVE, Said
 from cases.shown import mark_of
 from implants.models import Implant, ReferenceImage
 from implants.vocabulary import FEATURES
+from matching.encoder import is_untrained
 from matching.features import Difference, differences, label_of
 
 # Each has a key of its own.
@@ -177,7 +178,7 @@ class FixtureBlock:
     @property
     def is_random(self) -> bool:
         """Candidates of an encoder without skill stay worthless after another is configured."""
-        return any("/random@" in encoder for encoder in self.encoders)
+        return any(map(is_untrained, self.encoders))
 
     @property
     def seen_fields(self) -> list[SeenField]:

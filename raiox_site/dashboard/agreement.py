@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, NullIf, TruncWeek
 from django.utils import timezone
 
 from cases.models import Case, Result
+from matching.encoder import is_untrained
 from raiox_site.dashboard.desk import midnight
 from raiox_site.percent import whole
 
@@ -17,7 +18,6 @@ WEEKS = 12
 FEW = 3
 # After every rank that there is.
 NO_RANK = 32767
-UNTRAINED = "/random@"
 Key = TypeVar("Key")
 
 
@@ -74,12 +74,12 @@ def report(*, at: datetime) -> Report:
     """In one query. Fixtures that never had a candidate say nothing of the matcher."""
     weeks = _mondays(timezone.localdate(at))
     rows = list(_rows(midnight(weeks[0])))
-    measured = [row for row in rows if UNTRAINED not in row.encoder]
+    measured = [row for row in rows if not is_untrained(row.encoder)]
     by_week = _summed((row.week, row.counted) for row in measured)
     by_manufacturer = _summed((row.manufacturer, row.counted) for row in measured)
     return Report(
         total=sum((row.counted for row in measured), Agreement()),
-        untrained=sum(row.counted.n for row in rows if UNTRAINED in row.encoder),
+        untrained=sum(row.counted.n for row in rows if is_untrained(row.encoder)),
         by_manufacturer=tuple(
             sorted(by_manufacturer.items(), key=lambda item: (-item[1].n, item[0]))
         ),

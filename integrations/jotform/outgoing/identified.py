@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from cases.models import Case, Finding, Result
 from cases.verdicts import in_order
 from implants.models import Implant
+from matching.encoder import is_untrained
 
-UNTRAINED = "/random@"
 FEW = 3
 
 
@@ -110,7 +110,7 @@ def identified(case: Case) -> list[Identified]:
 
 
 def _identified(result: Result, tooth: int | None) -> Identified:
-    was_compared = result.rank is not None and UNTRAINED not in result.encoder
+    was_compared = result.rank is not None and not is_untrained(result.encoder)
     return Identified(
         implant=result.implant,
         tooth=tooth,
