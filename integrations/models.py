@@ -234,6 +234,26 @@ class ResultReturn(models.Model):
         return is_untried and self.next_try_at > timezone.now()
 
 
+class RequestCount(models.Model):
+    """How often one address knocked at one kind of door in one window of time; `key` is a keyed
+    hash of both, since an address belongs to a person."""
+
+    key = models.CharField(max_length=64)
+    window = models.DateTimeField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("count of requests")
+        verbose_name_plural = _("counts of requests")
+        constraints = [
+            models.UniqueConstraint(fields=["key", "window"], name="requestcount_unique_window"),
+        ]
+        indexes = [models.Index(fields=["window"], name="requestcount_when")]
+
+    def __str__(self) -> str:
+        return f"{self.window} {self.count}"
+
+
 def backoff(attempts: int) -> timedelta:
     """20, 40, 80 … seconds, at most 6 hours; with jitter, so that what failed together does not
     come again together."""

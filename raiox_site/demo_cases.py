@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
 
-from cases import intake, review
+from cases import intake, records, review
 from cases.films import IncomingImage
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.review import Verdict
@@ -103,7 +103,8 @@ def _put_back(case: Case, arrived: datetime, *, took: timedelta) -> None:
         consent_at=arrived if case.consent_at else None,
     )
     shift = case.created_at - arrived
-    CaseEvent.objects.filter(case=case).update(created_at=F("created_at") - shift)
     decisions = (CaseEvent.What.APPROVED, CaseEvent.What.REJECTED)
-    CaseEvent.objects.filter(case=case, what__in=decisions).update(created_at=decided)
+    with records.unlocked():
+        CaseEvent.objects.filter(case=case).update(created_at=F("created_at") - shift)
+        CaseEvent.objects.filter(case=case, what__in=decisions).update(created_at=decided)
     Result.objects.filter(finding__case_image__case=case, approved=True).update(approved_at=decided)

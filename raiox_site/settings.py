@@ -2,7 +2,6 @@
 (or `.env`), is listed in `.env.example`, and is checked here at start."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from integrations.jotform.roles import ANSWER_ROLES, JOTFORM_ROLES
 from integrations.spaces import spaces_hosts, spaces_storage
 from raiox_site import environment, log_lines
+from raiox_site.configuration import api, login
 from raiox_site.environment import integer, rate, secret, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -139,6 +139,10 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "django_q",
     "import_export",
     "implants",
@@ -159,8 +163,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last: it answers for a login that was locked out.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "raiox_site.urls"
@@ -277,19 +284,13 @@ Q_CLUSTER = {
     "label": "Django Q",
 }
 
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+globals().update(
+    login.settings(
+        signing_key=secret("RAIOX_JWT_KEY") or environment.derived_key(SECRET_KEY, "jwt"),
+        is_secure=DEPLOYED,
     )
-]
-LOGIN_URL = "admin:login"
+)
 CSRF_FAILURE_VIEW = "raiox_site.errors.csrf_failure"
-SESSION_COOKIE_AGE = 12 * 60 * 60
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEPLOYED
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 SECURE_SSL_REDIRECT = DEPLOYED
 SECURE_REDIRECT_EXEMPT = [r"^ping$", r"^health"]
@@ -299,44 +300,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if RAIOX_PROXY_COU
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "cases.errors.answer",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "NUM_PROXIES": RAIOX_PROXY_COUNT,
-    "COERCE_DECIMAL_TO_STRING": False,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Raiox AI",
-    "VERSION": VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PUBLIC": True,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "raiox_site.docs.without_trailing_slash",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "OutcomeEnum": "cases.models.Finding.Outcome",
-        "RejectionOutcomeEnum": "cases.models.RejectionReason.Outcome",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
-SIMPLE_JWT = {
-    "SIGNING_KEY": secret("RAIOX_JWT_KEY") or environment.derived_key(SECRET_KEY, "jwt"),
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
-    "REFRESH_TOKEN_LIFETIME": timedelta(hours=8),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "UPDATE_LAST_LOGIN": True,
-    "ISSUER": "raiox",
-    "AUDIENCE": "raiox-api",
-}
+globals().update(api.settings(version=VERSION, proxies=RAIOX_PROXY_COUNT))
 
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", "Português (Brasil)")]

@@ -1,3 +1,4 @@
+from cases.models.access import AuditEvent, CaseAccess
 from cases.models.case import (
     MAX_ATTEMPTS,
     MAX_POSTPONED,
@@ -7,6 +8,7 @@ from cases.models.case import (
     pause_before,
 )
 from cases.models.desk import Presence, ReferenceProposal, RejectionReason
+from cases.models.erasure import Erasure
 from cases.models.event import CaseEvent
 from cases.models.film import CaseImage, Finding, Result
 
@@ -14,9 +16,12 @@ __all__ = [
     "MAX_ATTEMPTS",
     "MAX_POSTPONED",
     "WORK_LOCK",
+    "AuditEvent",
     "Case",
+    "CaseAccess",
     "CaseEvent",
     "CaseImage",
+    "Erasure",
     "Finding",
     "Presence",
     "ReferenceProposal",

@@ -38,7 +38,8 @@ class CaseQuerySet(models.QuerySet["Case"]):
         is_time = models.Q(next_try_at__lte=at or timezone.now())
         is_first = models.Q(status=Case.Status.RECEIVED, next_try_at=None)
         has_status = models.Q(status__in=[Case.Status.RECEIVED, Case.Status.PENDING])
-        return self.filter(is_first | has_status & is_time, queued_at__isnull=False)
+        due = self.filter(is_first | has_status & is_time, queued_at__isnull=False)
+        return due.filter(awaits_consent=False)
 
     def interrupted(self) -> Self:
         """Received cases whose processing began and has not ended."""
@@ -112,6 +113,12 @@ class Case(models.Model):
         validators=[MinValueValidator(11), MaxValueValidator(85)],
     )
     consent_at = models.DateTimeField(_("consent at"), null=True, blank=True)
+    # Which version of the texts (`/termos`, `/privacidade`) the consent was given to.
+    consent_version = models.CharField(
+        _("version of the terms"), max_length=20, blank=True, default="", db_default=""
+    )
+    # Its form asks for consent, and it was not given: nothing is done with the films until it is.
+    awaits_consent = models.BooleanField(_("waits for consent"), default=False, db_default=False)
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.RECEIVED)
     priority = models.SmallIntegerField(_("priority"), choices=Priority, default=Priority.NORMAL)
     failure = models.CharField(_("reason of failure"), max_length=255, blank=True)
@@ -162,6 +169,7 @@ class Case(models.Model):
         ordering = ["-created_at", "-id"]
         permissions = [
             ("decide_case", _("Can approve, reject and erase cases")),
+            ("export_case", _("Can export what is held about a person")),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -198,6 +206,12 @@ class Case(models.Model):
                 name="case_band_known",
             ),
             models.CheckConstraint(
+                condition=models.Q(awaits_consent=False)
+                | models.Q(consent_at__isnull=True)
+                & models.Q(status__in=["received", "failed", "rejected", "archived"]),
+                name="case_waiting_for_consent_is_unmatched",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(tooth__isnull=True) | models.Q(tooth__gte=11, tooth__lte=85),
                 name="case_tooth_is_fdi",
             ),
@@ -205,6 +219,11 @@ class Case(models.Model):
         indexes = [
             models.Index(fields=["status", "-priority", "created_at"], name="case_queue"),
             models.Index(fields=["-created_at", "-id"], name="case_newest_first"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(awaits_consent=True),
+                name="case_waiting_for_consent",
+            ),
             models.Index(
                 fields=["decided_at"],
                 condition=models.Q(decided_at__isnull=False),

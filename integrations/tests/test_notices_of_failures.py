@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from cases import changes, intake, retention, review
+from cases import changes, intake, records, retention, review
 from cases.intake import Person
 from cases.models import Case, CaseEvent
 from integrations import notify, tasks
@@ -46,7 +46,8 @@ def later(**time):
         next_try_at=F("next_try_at") - timedelta(**time),
         sent_at=F("sent_at") - timedelta(**time),
     )
-    CaseEvent.objects.update(created_at=F("created_at") - timedelta(**time))
+    with records.unlocked():
+        CaseEvent.objects.update(created_at=F("created_at") - timedelta(**time))
     Case.objects.update(updated_at=F("updated_at") - timedelta(**time))
 
 
