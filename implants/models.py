@@ -199,7 +199,8 @@ class ReferenceImage(models.Model):
     """A radiograph that shows an implant whose line is known for certain.
 
     `error` is written by whoever decodes the file (see `matching.indexing`): a reference
-    with an error is not searched. `sha256` is the digest of the file's bytes.
+    with an error is not searched. `sha256` is the digest of the bytes
+    that were sent; `file` is their clean copy.
     """
 
     class Modality(models.TextChoices):

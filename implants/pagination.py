@@ -1,5 +1,7 @@
 from typing import Any
 
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +17,8 @@ MAX_DIGITS = 18
 class SkipLimitPagination(BasePagination):
     """`?skip=` and `?limit=`; the answer is a bare list, its total in X-Total-Count.
 
-    A value that is no number counts as left out; values are cut to what is allowed.
+    A value that is no whole number is refused; one answer holds at most MAX_LIMIT rows,
+    however large `limit` is.
     """
 
     def paginate_queryset(
@@ -30,14 +33,19 @@ class SkipLimitPagination(BasePagination):
         return Response(data, headers={"X-Total-Count": str(self.total)})
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        at_most = f"How many rows to answer with; more than {MAX_LIMIT} are never given at once."
         return [
             {
                 "name": name,
                 "in": "query",
                 "required": False,
+                "description": description,
                 "schema": {"type": "integer", "minimum": 0, "default": default},
             }
-            for name, default in (("skip", 0), ("limit", DEFAULT_LIMIT))
+            for name, default, description in (
+                ("skip", 0, "How many rows to leave out at the beginning."),
+                ("limit", DEFAULT_LIMIT, at_most),
+            )
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +53,11 @@ class SkipLimitPagination(BasePagination):
 
 
 def _number(request: Request, name: str, default: int, maximum: int) -> int:
-    text = request.query_params.get(name, "")
-    if not (text.isascii() and text.isdecimal()):
+    """Raises ValidationError for what is no whole number, and for two values at once."""
+    values = request.query_params.getlist(name)
+    if not values:
         return default
+    (text, *more) = values
+    if more or not (text.isascii() and text.isdecimal()):
+        raise ValidationError({name: [_("Give one whole number, 0 or more.")]})
     return min(int(text), maximum) if len(text) <= MAX_DIGITS else maximum

@@ -1,7 +1,9 @@
 from django.urls import reverse
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from implants.described import IMPLANT_EXAMPLE
 from implants.models import Implant
 
 
@@ -12,6 +14,7 @@ def picture_url(implant: Implant, request: Request) -> str | None:
     return request.build_absolute_uri(reverse("implant-picture", args=[implant.pk]))
 
 
+@extend_schema_serializer(examples=[IMPLANT_EXAMPLE])
 class ImplantSerializer(serializers.ModelSerializer[Implant]):
     image_url = serializers.SerializerMethodField()
 

@@ -16,7 +16,7 @@ from matching.boxes import Box, BoxError
 from matching.encoder import BATCH, Vector, get_encoder
 from matching.models import Embedding
 from matching.queue import INDEX_TASK, enqueue
-from matching.radiograph import Radiograph, RadiographError
+from matching.radiograph import DecoderBusy, Radiograph, RadiographError
 
 ORIGINAL = "original"
 
@@ -29,8 +29,8 @@ class StorageUnavailable(RuntimeError):
 class Indexed:
     """What became of one reference: `error` is empty when its vector is stored.
 
-    `may_recover`: the storage did not answer, which says nothing about the film. The
-    reference is left as it was.
+    `may_recover`: the storage did not answer or no decoder was free, which says nothing about
+    the film. The reference is left as it was.
     """
 
     reference: ReferenceImage
@@ -78,6 +78,9 @@ def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
         try:
             film = _read(reference)
             batch.append(Read(reference, film, shown(reference, film)))
+        except DecoderBusy as error:
+            yield Indexed(reference, _reason(error), may_recover=True)
+            continue
         except (RadiographError, BoxError, FileNotFoundError) as error:
             reason = _reason(error)
             ReferenceImage.objects.filter(pk=reference.pk).update(error=reason)

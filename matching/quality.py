@@ -16,11 +16,11 @@ from PIL import Image
 from implants.models import Implant, ReferenceImage
 from implants.reference_state import Doubt
 from implants.storage import STORAGE_ERRORS
-from matching import twins
+from matching import radiograph, twins
 from matching.boxes import Box, BoxError
 from matching.encoder import Vector, get_encoder
 from matching.models import Embedding
-from matching.radiograph import DAMAGED, Radiograph
+from matching.radiograph import Radiograph
 
 Array = np.ndarray[Any, Any]
 
@@ -197,7 +197,13 @@ def _hash(reference: ReferenceImage) -> Iterator[Array]:
     stored = reference.thumbnail or reference.file
     try:
         with stored.open("rb") as file:
-            picture = Image.open(io.BytesIO(file.read()))
-            yield difference_hash(picture)
-    except (*STORAGE_ERRORS, *DAMAGED):
+            content = file.read()
+        # We wrote the thumbnail ourselves, and it may be thinner than a film.
+        picture = _own(content) if reference.thumbnail else radiograph.load(content).image
+        yield difference_hash(picture)
+    except (SyntaxError, ValueError, *STORAGE_ERRORS):
         return
+
+
+def _own(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content), formats=("JPEG",))

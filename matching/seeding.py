@@ -76,10 +76,14 @@ def seed(files: Iterable[ReferenceFile]) -> SeedReport:
 def _new_references(files: Iterable[ReferenceFile], report: SeedReport) -> Iterator[ReferenceImage]:
     references = list(ReferenceImage.objects.select_related("implant"))
     known = {reference.sha256: reference.implant for reference in references}
-    stored = {reference.file.name for reference in references}
+    stored = {text for one in references for text in (one.file.name, one.note)}
+    copies = {one.file.name for one in references if one.note.startswith(CANONICAL_FOLDER)}
     for file in files:
+        # The clean copy of another object of the folder.
+        if file.stored_name and file.stored_name in copies:
+            continue
         # Uploaded by the catalogue staff or added by an earlier run: no need to fetch it.
-        if file.stored_name and file.stored_name in stored:
+        if file.stored_name and {file.stored_name, _origin(file)} & stored:
             report.unchanged += 1
             continue
         try:
@@ -102,15 +106,18 @@ def _add(
         return None
     film = radiograph.load(content)
     implant = _implant(named, report)
-    reference = ReferenceImage(implant=implant, sha256=sha256, note=file.path[-255:])
-    if file.stored_name:
-        reference.file.name = file.stored_name
-    else:
-        reference.file.save("", ContentFile(content), save=False)
+    reference = ReferenceImage(implant=implant, sha256=sha256, note=_origin(file))
+    # The file itself stays where it is: what is shown to people is never what somebody sent.
+    reference.file.save("", ContentFile(film.clean_copy()), save=False)
     _save(reference, film)
     known[sha256] = implant
     report.added += 1
     return reference
+
+
+def _origin(file: ReferenceFile) -> str:
+    """Where the film was found; an object of the storage is known again by it."""
+    return (file.stored_name or file.path)[-255:]
 
 
 def _save(reference: ReferenceImage, film: Radiograph) -> None:

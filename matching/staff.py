@@ -7,9 +7,20 @@ from implants.film_check import FilmRefused
 from matching import radiograph
 from matching.encoder import get_encoder
 from matching.models import Embedding
-from matching.radiograph import ImageTooLarge, NotAnImage, RadiographError, UnreadableImage
+from matching.radiograph import (
+    DecoderBusy,
+    ImageTooLarge,
+    NotAnImage,
+    RadiographError,
+    UnreadableImage,
+)
 
-CODES = {ImageTooLarge: "too_large", NotAnImage: "format", UnreadableImage: "unusable"}
+CODES = {
+    ImageTooLarge: "too_large",
+    NotAnImage: "format",
+    UnreadableImage: "unusable",
+    DecoderBusy: "busy",
+}
 
 
 def has_vector() -> Exists:
@@ -23,10 +34,11 @@ def has_vector() -> Exists:
     )
 
 
-def check_film(content: bytes) -> None:
-    """Raise FilmRefused for what could not be indexed: said at once, and not stored."""
+def check_film(content: bytes) -> bytes:
+    """The clean copy of a film. Raises FilmRefused for what could not be indexed: said at once,
+    and not stored."""
     try:
-        radiograph.load(content)
+        return radiograph.load(content).clean_copy()
     except RadiographError as error:
         raise FilmRefused(str(error), CODES[type(error)]) from error
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -48,7 +48,7 @@ class ReferenceInline(admin.StackedInline):
         parts = [thumbnail(reference.pk, reference.implant)]
         if reference.is_phantom:
             parts.append(_note(gettext("phantom")))
-        return SafeString("".join(parts))
+        return format_html_join("", "{}", ([part] for part in parts))
 
     @admin.display(description=_("crop"))
     def cropping(self, reference: ReferenceImage) -> str:
@@ -58,7 +58,7 @@ class ReferenceInline(admin.StackedInline):
     def situation(self, reference: ReferenceImage) -> str:
         if not reference.pk:
             return "–"
-        return SafeString(state_badge(reference) + twin_link(reference))
+        return format_html("{}{}", state_badge(reference), twin_link(reference))
 
     @admin.display(description=_("verified by"))
     def verifier(self, reference: ReferenceImage) -> str:

@@ -19,7 +19,8 @@ def reference_file(request: HttpRequest, reference_id: int) -> HttpResponseBase:
     """The picture of a reference; `?thumb=1` gives the small one where there is one."""
     reference = get_object_or_404(ReferenceImage, pk=reference_id)
     wants_small = "thumb" in request.GET and reference.thumbnail
-    return private_image_response(reference.thumbnail if wants_small else reference.file)
+    file = reference.thumbnail if wants_small else reference.file
+    return private_image_response(file, may_be_kept=True)
 
 
 def thumbnail(reference_id: int, implant: Implant) -> SafeString:

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
@@ -18,7 +19,8 @@ from implants.models import ReferenceImage, file_digest
 from implants.staff.use import uses
 
 SHOWN_INLINE = 30
-ACCEPT = "image/jpeg,image/png,image/webp"
+# Names too: most systems have no type for what phones and sensors write.
+ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif,application/dicom,.heic,.heif,.dcm"
 
 
 class StoredFile(forms.Widget):
@@ -74,10 +76,10 @@ class ReferenceForm(forms.ModelForm):
             return file
         if file.size is None or file.size > settings.RAIOX_MAX_IMAGE_BYTES:
             raise ValidationError(gettext("The image is larger than 5 MB."), code="too_large")
-        self.digest = file_digest(file)
+        # That of what was sent: the same film sent again is known by it.
+        self.digest = self.instance.sha256 = file_digest(file)
         refuse_twin(self.digest)
-        _refuse_unusable(file)
-        return file
+        return _clean_copy(file)
 
 
 def refuse_twin(digest: str) -> None:
@@ -90,12 +92,11 @@ def refuse_twin(digest: str) -> None:
         )
 
 
-def _refuse_unusable(file: UploadedFile) -> None:
+def _clean_copy(file: UploadedFile) -> ContentFile:
     try:
-        check_film(file.read())
+        return ContentFile(check_film(file.read()), name="film.jpg")
     except FilmRefused as error:
         raise ValidationError(str(error), code=error.code) from error
-    file.seek(0)
 
 
 class ReferenceFormSet(BaseInlineFormSet):

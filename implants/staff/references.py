@@ -110,7 +110,7 @@ class ReferenceAdmin(KeptWhileUsed, ActivityActions, admin.ModelAdmin):
 
     @admin.display(description=_("state in the search"))
     def situation(self, reference: ReferenceImage) -> SafeString:
-        return SafeString(state_badge(reference) + twin_link(reference))
+        return format_html("{}{}", state_badge(reference), twin_link(reference))
 
     @admin.display(description=_("size"))
     def measures(self, reference: ReferenceImage) -> str:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from implants.models import Implant, ReferenceImage, file_digest
+from implants.models import Implant, ReferenceImage
 from implants.naming import Assignment, Shelves
 from implants.reference_state import with_state
 from implants.staff.badges import state_in_words
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 MAX_NAMES = 500
 MAX_ASKED = 200
-STATUS = {"too_large": 413, "format": 415, "unusable": 422, "twin": 409}
+STATUS = {"too_large": 413, "format": 415, "unusable": 422, "twin": 409, "busy": 503}
 
 can_add = permission_required("implants.add_referenceimage", raise_exception=True)
 can_see = permission_required("implants.view_referenceimage", raise_exception=True)
@@ -76,7 +76,6 @@ def store(*, implant: Implant, file: UploadedFile, facts: Any, by: User) -> Refe
 
 def _save(form: forms.ModelForm) -> ReferenceImage:
     reference = cast(ReferenceImage, form.instance)
-    digest = reference.sha256 = file_digest(reference.file)
     # The storage is written before the row, so that no transaction waits for it.
     _put(reference)
     try:
@@ -87,7 +86,7 @@ def _save(form: forms.ModelForm) -> ReferenceImage:
         with suppress(*STORAGE_ERRORS):
             reference.file.storage.delete(str(reference.file.name))
         try:
-            refuse_twin(digest)
+            refuse_twin(reference.sha256)
         except ValidationError as error:
             raise Refused(error.messages[0], STATUS["twin"]) from None
         raise

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -123,11 +124,11 @@ class SentTwice(SimpleUploadedFile):
 
     reads = 0
 
-    def chunks(self, chunk_size=None):
+    def read(self, size=-1):
         self.reads += 1
         if self.reads == 2:
             make_reference(make_implant("Linha Dois"), self.content)
-        return super().chunks(chunk_size)
+        return self.file.read(size)
 
 
 def test_a_film_that_somebody_else_sends_at_the_same_moment_is_refused(implant, film, curator):
@@ -296,3 +297,36 @@ def test_too_many_names_are_refused(staff):
 
     assert response.status_code == 413
     assert json.loads(response.content)["detail"]
+
+
+def with_exif(content: bytes) -> bytes:
+    """The film as a camera writes it: lying on its side, with the name of the patient."""
+    tags = Image.Exif()
+    tags[0x0112], tags[0x010E] = 6, "MARIA-DA-SILVA"
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(content)).convert("RGB").save(buffer, "JPEG", exif=tags)
+    return buffer.getvalue()
+
+
+def test_only_a_clean_copy_is_stored_and_shown(staff, implant, film):
+    content = with_exif(film(1))
+    assert b"MARIA" in content
+
+    assert send(staff, implant, content).status_code == 201
+
+    reference = ReferenceImage.objects.get()
+    # Known by what was sent, so that it is not taken twice.
+    assert reference.sha256 == hashlib.sha256(content).hexdigest()
+    shown = b"".join(staff.get(reverse("admin:implants_referenceimage_file", args=[reference.pk])))
+    assert shown.startswith(b"\xff\xd8\xff") and b"MARIA" not in shown
+    with Image.open(io.BytesIO(shown)) as picture:
+        assert (picture.mode, picture.size) == ("L", (200, 120))
+        assert not dict(picture.getexif())
+    assert send(staff, implant, content).status_code == 409
+
+
+def test_a_film_of_the_form_without_scripts_is_stored_clean_as_well(staff, implant, film):
+    data = {"file": upload(with_exif(film(1))), "provenance": "clinic"}
+    staff.post(url(implant), data, headers={"accept": "text/html"})
+    with ReferenceImage.objects.get().file.open("rb") as stored:
+        assert b"MARIA" not in stored.read()

@@ -11,6 +11,7 @@ from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 from moto.server import ThreadedMotoServer
+from PIL import Image
 
 from implants.models import Implant, ReferenceImage
 from integrations.spaces import spaces_storage
@@ -311,7 +312,25 @@ def test_without_a_folder_the_local_storage_is_read(
     call_command("seed_implants", quiet=True, stdout=io.StringIO())
     assert lines() == ["Straumann BLX 4,5 mm"]
     (reference,) = ReferenceImage.objects.all()
-    assert reference.file.name == "referencia/STRAUMANN_BLX_4.5mm_11.jpg"
+    assert reference.note == "referencia/STRAUMANN_BLX_4.5mm_11.jpg"
+    assert reference.file.name != reference.note
+
+
+def test_of_a_film_with_metadata_only_a_clean_copy_is_stored(
+    folder: Path, film: Callable[..., bytes]
+) -> None:
+    content = io.BytesIO()
+    tags = Image.Exif()
+    tags[0x010E] = "MARIA-DA-SILVA"
+    Image.open(io.BytesIO(film(seed=1))).save(content, "PNG", exif=tags)
+    put(folder, "STRAUMANN_BLX_4.5mm_11.png", content.getvalue())
+    assert counts(seed(files_in_folder(folder))) == (1, 0, 1, 0)
+    reference = ReferenceImage.objects.get()
+    with reference.file.open("rb") as file:
+        stored = file.read()
+    assert stored.startswith(b"\xff\xd8\xff") and b"MARIA" not in stored
+    assert reference.sha256 == radiograph.digest(content.getvalue())
+    assert counts(seed(files_in_folder(folder))) == (0, 1, 0, 0)
 
 
 def test_a_storage_without_a_reference_folder_is_an_error() -> None:
@@ -372,11 +391,12 @@ def test_the_reference_folder_of_a_bucket_becomes_the_catalogue(
 
     assert counts(seed(files_in_storage())) == (2, 0, 2, 0)
     assert lines() == ["Neodent Helix GM", "Straumann BLX 4,5 mm"]
-    # The objects stay where they are; only small pictures are added.
-    assert {str(r.file.name) for r in ReferenceImage.objects.all()} == set(names[:2])
+    # The objects stay where they are; clean copies and small pictures are added.
+    assert {one.note for one in ReferenceImage.objects.all()} == set(names[:2])
     added = object_names(bucket) - {*names, "referencia/", "referencia/neodent/"}
-    assert len(added) == 2
-    assert all(name.startswith("derivados/") for name in added)
+    shown = {str(one.file.name) for one in ReferenceImage.objects.all()}
+    small = {str(one.thumbnail.name) for one in ReferenceImage.objects.all()}
+    assert added == shown | small and len(added) == 4
     candidates = match(radiograph.load(film(seed=1)))
     assert str(candidates[0].implant) == "Neodent Helix GM"
 
