@@ -2,7 +2,7 @@
 
 A role is a Django group. Its permissions are kept as written here after every migration;
 an access token's `scope` lists the roles its user had when it was issued, and counts only
-as far as the user's groups still grant it.
+as far as the user's groups still grant it (`cases.permissions`).
 """
 
 from typing import Any
@@ -21,6 +21,8 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
     APPROVER: (
         "cases.view_case",
         "cases.decide_case",
+        "cases.export_case",
+        "cases.view_erasure",
         "cases.add_referenceproposal",
         "cases.view_rejectionreason",
         "cases.add_rejectionreason",

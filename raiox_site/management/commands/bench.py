@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from raiox_site.bench import crop, machine, panel, scratch, timing
+from raiox_site.bench import crop, decode, machine, panel, scratch, timing
 from raiox_site.bench.timing import NotAnswered
 from raiox_site.trial import stock
 
@@ -14,23 +14,30 @@ from raiox_site.trial import stock
 class Command(BaseCommand):
     help = (
         "Measures on this machine, in a database and a folder of its own. panel: the pages of the"
-        " panel with many cases. crop: from a box around a fixture to its new candidates."
+        " panel with many cases. crop: from a box around a fixture to its new candidates. decode:"
+        " reading films in a process of their own (without any database)."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
-        for name in ("panel", "crop"):
+        for name in ("panel", "crop", "decode"):
             one = what.add_parser(name)
             one.add_argument("--times", type=int, default=20, help="requests of each kind")
+            if name == "decode":
+                continue
             one.add_argument(scratch.INSIDE, action="store_true", help="used by the command itself")
             if name == "panel":
                 one.add_argument("--cases", type=int, default=20_000)
 
-    def handle(self, *args: Any, what: str, inside: bool, **options: Any) -> None:
+    def handle(self, *args: Any, what: str, inside: bool = False, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("Nothing is measured in production: it would slow everybody down.")
         if options["times"] < 1 or options.get("cases", 1) < 1:
             raise CommandError("--times and --cases must be at least 1.")
+        if what == "decode":
+            for line in decode.lines(times=options["times"]):
+                self._say(line)
+            return
         try:
             if inside:
                 self._measure(what, **options)

@@ -1,0 +1,100 @@
+"""The database, the cache and the storage that a process works with."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from integrations.spaces import spaces_storage
+from raiox_site.environment import Environment, Secret
+
+ENGINE = "django.db.backends.postgresql"
+PARTS = ("DB_HOST", "DB_NAME", "DB_USER", "DB_PASSWORD")
+
+
+def database(env: Environment, *, is_needed: bool) -> dict[str, Any] | None:
+    """The database that the environment names, None where it names none (`is_needed` refuses
+    that). Its address is never quoted: a password is in it."""
+    url = env.secret("DATABASE_URL")
+    given = {name: env.secret(name) if name == "DB_PASSWORD" else env.text(name) for name in PARTS}
+    if url:
+        return _of_address(env, url)
+    if given["DB_HOST"]:
+        for name, value in given.items():
+            env.require(value or not is_needed, f"{name} is not set, and DB_HOST is")
+        port = env.integer("DB_PORT", 0)
+        return {"PORT": str(port or "")} | {name[3:]: value for name, value in given.items()}
+    env.require(not is_needed, f"DATABASE_URL (or {', '.join(PARTS)}) is not set")
+    return None
+
+
+def _of_address(env: Environment, url: str) -> dict[str, Any] | None:
+    try:
+        config = dict(environ.Env.db_url_config(url))
+        is_postgres = urlsplit(url).scheme in ("postgres", "postgresql")
+    except ValueError:
+        config, is_postgres = {}, False
+    if not is_postgres or not config.get("NAME"):
+        env.refuse("DATABASE_URL must name a PostgreSQL database (postgresql://user:…@host/name)")
+        return None
+    return {**config, "PASSWORD": Secret(config.get("PASSWORD") or "")}
+
+
+def embedded_database(data_dir: Path) -> dict[str, Any]:
+    """The embedded server's database; starts the server. Raises EmbeddedPostgresError."""
+    from raiox_site import embedded_postgres
+
+    return dict(environ.Env.db_url_config(embedded_postgres.database_url(data_dir)))
+
+
+def complete(config: dict[str, Any]) -> dict[str, Any]:
+    """Django's entry of a database, with what every connection of ours needs."""
+    return {
+        **config,
+        "ENGINE": ENGINE,
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **config.get("OPTIONS", {}),
+            # pgvector ignores an unknown name in silence: a test reads these back.
+            "options": "-c hnsw.ef_search=100 -c hnsw.iterative_scan=strict_order",
+            "connect_timeout": 5,
+        },
+    }
+
+
+def cache(env: Environment) -> dict[str, Any]:
+    """Redis where REDIS_URL names one, else a table of the database."""
+    url = env.secret("REDIS_URL")
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "raiox_cache"}
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        env.refuse("REDIS_URL must be like redis://host:6379/0 (or rediss, unix)")
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+
+
+def storage(
+    env: Environment, *, bucket: str, region: str, media: Path, is_needed: bool
+) -> dict[str, Any]:
+    """The private bucket where a key is set, else files that only this user can read;
+    `is_needed` refuses the latter."""
+    key, word = env.secret("DO_SPACES_KEY"), env.secret("DO_SPACES_SECRET")
+    endpoint = env.address("DO_SPACES_ENDPOINT")
+    for name, value, other in (("KEY", key, word), ("SECRET", word, key)):
+        missing = f"DO_SPACES_{name} is not set (private storage)"
+        env.require(value or not (is_needed or other), missing)
+    if key:
+        return spaces_storage(key=key, secret=word, bucket=bucket, region=region, endpoint=endpoint)
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": media,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    }
