@@ -16,18 +16,30 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case
+from cases import access
+from cases.models import Case, CaseAccess
 from cases.panel import columns, filters, live, presence, queue, undone
 from cases.panel.addresses import case_urls
 from cases.panel.desk_admin import ReferenceProposalAdmin, RejectionReasonAdmin
+from cases.panel.erasure_admin import ErasureAdmin
+from cases.panel.exporting import export_page
+from cases.panel.records_admin import AuditEventAdmin, CaseAccessAdmin
 
-__all__ = ["CaseAdmin", "ReferenceProposalAdmin", "RejectionReasonAdmin"]
+__all__ = [
+    "AuditEventAdmin",
+    "CaseAccessAdmin",
+    "CaseAdmin",
+    "ErasureAdmin",
+    "ReferenceProposalAdmin",
+    "RejectionReasonAdmin",
+]
 
-Status = Case.Status
+Status, How = Case.Status, CaseAccess.How
 OPENING = (columns.number, columns.tooth, columns.dentist)
 COLUMNS = {
     Status.PENDING: (columns.waiting, columns.confidence, columns.candidate, columns.looking),
     Status.RECEIVED: (columns.waiting, columns.progress),
+    filters.NO_CONSENT: (columns.waiting, columns.progress),
     Status.FAILED: (columns.waiting, "failure"),
     filters.ALL: (columns.received, columns.confidence, columns.candidate, columns.state),
 }
@@ -84,6 +96,7 @@ class CaseAdmin(admin.ModelAdmin):
         protect = self.admin_site.admin_view
         own = [
             path("next/", protect(queue.next_page), name="cases_case_next"),
+            path("export/", protect(export_page), name="cases_case_export"),
             # Its own Cache-Control stands: the browser is to ask again, and be told "the same".
             path("live/", protect(self.live_view, cacheable=True), name="cases_case_live"),
             path("<int:case_id>/looking/", protect(presence.looking), name="cases_case_looking"),
@@ -119,6 +132,8 @@ class CaseAdmin(admin.ModelAdmin):
         response = super().changelist_view(request, {"title": title, **(extra_context or {})})
         context = response.context_data if isinstance(response, TemplateResponse) else None
         if context is not None and "cl" in context:
+            user, shown = cast(User, request.user), context["cl"].result_list
+            access.seen(user=user, case_ids=[case.pk for case in shown], how=How.LIST)
             context.update(live.page_context(context["cl"]))
             context.update(undone.last_decision(cast(User, request.user)))
         return response

@@ -6,26 +6,27 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponseBase
 from django.utils.translation import gettext as _
-from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cases import retention, review
-from cases.models import Case, CaseImage
+from cases import access, described, erasure, review
+from cases.filters import CaseFilter
+from cases.models import Case, CaseAccess, CaseImage
 from cases.permissions import HasScope
 from cases.review import Choice, ReviewError, Verdict
 from cases.serializers import (
     ApproveSerializer,
     CaseSerializer,
-    ErasedSerializer,
-    ErasureSerializer,
     RejectSerializer,
 )
+from implants.filters import StrictFilterBackend
+from implants.negotiation import AnyAccept
 from implants.pagination import SkipLimitPagination
 from implants.storage import private_image_response
+
+How = CaseAccess.How
 
 
 def _user(request: Request) -> User:
@@ -33,22 +34,24 @@ def _user(request: Request) -> User:
     return cast(User, request.user)
 
 
-class CaseFilter(filters.FilterSet):
-    class Meta:
-        model = Case
-        fields = ["status", "source", "jotform_submission_id"]
-
-
+@described.LIST
 class CaseList(generics.ListAPIView[Case]):
     queryset = Case.objects.for_review()
     serializer_class = CaseSerializer
     permission_classes = (HasScope,)
     required_scope = "reader"
     pagination_class = SkipLimitPagination
-    filter_backends = (filters.DjangoFilterBackend,)
+    filter_backends = (StrictFilterBackend,)
     filterset_class = CaseFilter
 
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        shown = [case.pk for case in page or ()]
+        access.seen(user=_user(self.request), case_ids=shown, how=How.API)
+        return page
 
+
+@described.DETAIL
 class CaseDetail(generics.RetrieveAPIView[Case]):
     """One case. Deleting erases its films and personal data; the decision stays as figures."""
 
@@ -60,21 +63,27 @@ class CaseDetail(generics.RetrieveAPIView[Case]):
     def required_scope(self) -> str:
         return "approver" if self.request.method == "DELETE" else "reader"
 
-    @extend_schema(summary="Erase a case", responses={204: None})
+    def get_object(self) -> Case:
+        case = super().get_object()
+        access.seen(user=_user(self.request), case_ids=[case.pk], how=How.API)
+        return case
+
     def delete(self, request: Request, pk: int) -> Response:
-        retention.erase(case_id=pk, by=_user(request))
+        erasure.erase_case(case_id=pk, by=_user(request))
         return Response(status=204)
 
 
 class CaseFilm(APIView):
     permission_classes = (HasScope,)
     required_scope = "reader"
+    content_negotiation_class = AnyAccept
 
-    @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
+    @described.FILM
     def get(self, request: Request, pk: int, image_id: int) -> HttpResponseBase:
-        image = CaseImage.objects.filter(pk=image_id, case_id=pk).first()
-        if image is None or not image.is_readable:
+        image = CaseImage.objects.shown().filter(pk=image_id, case_id=pk).first()
+        if image is None:
             raise Http404
+        access.seen(user=_user(request), case_ids=[pk], how=How.FILM)
         return private_image_response(image.file)
 
 
@@ -91,6 +100,7 @@ class CaseDecision(APIView):
     required_scope = "approver"
 
     def answer(self, request: Request, case: Case) -> Response:
+        access.seen(user=_user(request), case_ids=[case.pk], how=How.API)
         shown = Case.objects.for_review().get(pk=case.pk)
         return Response(CaseSerializer(shown, context={"request": request}).data)
 
@@ -111,10 +121,10 @@ class CaseDecision(APIView):
         return self.answer(request, case)
 
 
-@extend_schema_view(post=extend_schema(request=ApproveSerializer, responses=CaseSerializer))
 class CaseApprove(CaseDecision):
     """Approve implants for the case, or say of each fixture what it is."""
 
+    @described.APPROVE
     def post(self, request: Request, pk: int) -> Response:
         body = ApproveSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -131,10 +141,10 @@ class CaseApprove(CaseDecision):
         return self.answer(request, case)
 
 
-@extend_schema_view(post=extend_schema(request=RejectSerializer, responses=CaseSerializer))
 class CaseReject(CaseDecision):
     """Reject the case with a reason, or say of each fixture why it was not identified."""
 
+    @described.REJECT
     def post(self, request: Request, pk: int) -> Response:
         body = RejectSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -152,30 +162,18 @@ class CaseReject(CaseDecision):
         return self.answer(request, case)
 
 
-@extend_schema_view(post=extend_schema(request=None, responses=CaseSerializer))
 class CaseUndo(CaseDecision):
     """Take a decision back, for as long as its answer has not left; then 409."""
 
+    @described.UNDO
     def post(self, request: Request, pk: int) -> Response:
         return self.answer(request, review.undo(case_id=pk, by=_user(request)))
 
 
-@extend_schema_view(post=extend_schema(request=None, responses=CaseSerializer))
 class CaseCallback(CaseDecision):
     """Announce a decided case once more, so that its answer is sent if it has not been."""
 
+    @described.CALLBACK
     def post(self, request: Request, pk: int) -> Response:
         case = review.announce_again(case_id=pk)
         return self.answer(request, case)
-
-
-class Erasure(APIView):
-    permission_classes = (HasScope,)
-    required_scope = "approver"
-
-    @extend_schema(request=ErasureSerializer, responses=ErasedSerializer)
-    def post(self, request: Request) -> Response:
-        body = ErasureSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        count = retention.erase_person(email=body.validated_data["email"], by=_user(request))
-        return Response({"cases": count})

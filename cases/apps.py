@@ -8,9 +8,7 @@ class CasesConfig(AppConfig):
     verbose_name = _("Cases")
 
     def ready(self) -> None:
-        from django_q.signals import pre_execute
-
         from cases import correlation, reasons, sweep  # noqa: F401
 
-        pre_execute.connect(correlation.start_task)
+        correlation.travel_with_tasks()
         post_migrate.connect(reasons.ensure, sender=self)

@@ -13,7 +13,7 @@ from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
 from matching.confidence import Measured, band, lowest
 from matching.matcher import Match, look_up
-from matching.radiograph import Radiograph, RadiographError
+from matching.radiograph import DecoderBusy, Radiograph, RadiographError
 
 # A task is killed after 60 seconds.
 BUDGET_SECONDS = 40.0
@@ -84,7 +84,8 @@ def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph
     try:
         film = decoded.get(image.sha256) or films.read(image, fetch=fetch)
     except (RadiographError, ImageUnavailable) as error:
-        may_come = isinstance(error, ImageUnavailable) and error.may_come
+        is_on_its_way = isinstance(error, ImageUnavailable) and error.may_come
+        may_come = is_on_its_way or isinstance(error, DecoderBusy)
         CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
         return Outcome(image, error=str(error), may_come=may_come)
     films.prepare(image, film)

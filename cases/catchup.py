@@ -9,7 +9,7 @@ from cases import candidates, films
 from cases.models import Case, CaseImage
 from implants.storage import STORAGE_ERRORS
 from matching import radiograph
-from matching.radiograph import RadiographError
+from matching.radiograph import DecoderBusy, RadiographError
 
 FILMS_AT_ONCE = 20
 CASES_AT_ONCE = 200
@@ -61,6 +61,9 @@ def _prepare(image: CaseImage) -> int:
     try:
         with image.file.open("rb") as file:
             film = radiograph.load(file.read())
+    except DecoderBusy:
+        log.warning("no decoder was free for film %s; a later run retries", image.pk)
+        return 0
     except (RadiographError, FileNotFoundError):
         log.warning("film %s cannot be prepared: it is gone or damaged", image.pk)
         CaseImage.objects.filter(pk=image.pk, thumbnail="").update(suggested_boxes=[])

@@ -3,12 +3,14 @@
 import math
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError
 from django.http import Http404
+from django.http.request import UnreadablePostError
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, ParseError, Throttled
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -26,11 +28,22 @@ STATUS: dict[type[Exception], int] = {
     CatalogueNotSearchable: status.HTTP_503_SERVICE_UNAVAILABLE,
     EncoderError: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
+# Also what cannot be stored, is nested too deeply to be parsed, or breaks off in the middle.
+SENDERS_FAULT = (
+    BadRequest,
+    SuspiciousOperation,
+    DataError,
+    RecursionError,
+    UnreadablePostError,
+)
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: our own errors get their status and their sentence."""
     response = exception_handler(_as_api_error(error) or error, context)
+    # Errors are JSON whatever the view answers with.
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = JSONRenderer(), "application/json"
     if response is not None and response.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
         response["Retry-After"] = "30"
     return response
@@ -54,8 +67,9 @@ def _as_api_error(error: Exception) -> APIException | None:
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return _api_error(code, str(error))
-    # What cannot be stored, or is nested too deeply to be parsed, is the client's fault.
-    if isinstance(error, (SuspiciousOperation, DataError, RecursionError)):
+    if isinstance(error, RequestDataTooBig):
+        return _api_error(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, _("The request is too large."))
+    if isinstance(error, SENDERS_FAULT):
         return ParseError(_("The request contains a value that cannot be processed."))
     return None
 

@@ -146,25 +146,33 @@ def prepare(image: CaseImage, film: Radiograph) -> None:
 
 def _is_wanted(image: CaseImage) -> bool:
     in_work = [Case.Status.RECEIVED, Case.Status.PENDING]
-    case = Case.objects.select_for_update().filter(pk=image.case_id, status__in=in_work)
+    case = Case.objects.select_for_update().filter(
+        pk=image.case_id, status__in=in_work, awaits_consent=False
+    )
     return case.exists() and CaseImage.objects.filter(pk=image.pk).exists()
 
 
-def orphans() -> Iterator[str]:
-    """Names of the stored files of films that no row names: one was deleted, or its worker
-    killed, before the other; or the row is about to be written. Raises what the storage does."""
-    months = [month for month in _listed(FOLDER)[0] if MONTH.fullmatch(month)]
-    for folder in (f"{FOLDER}/{month}" for month in months):
-        names = [f"{folder}/{name}" for name in _listed(folder)[1] if OURS.fullmatch(name)]
-        rows = CaseImage.objects.values_list
-        known = {
-            *rows("file", flat=True).filter(file__startswith=f"{folder}/"),
-            *rows("thumbnail", flat=True).filter(thumbnail__startswith=f"{folder}/"),
-        }
-        yield from (name for name in names if name not in known)
+def months() -> list[str]:
+    """Names of the folders that hold films. Raises what the storage does."""
+    return [month for month in listed(FOLDER)[0] if MONTH.fullmatch(month)]
 
 
-def _listed(folder: str) -> tuple[list[str], list[str]]:
+def orphans_in(folder: str, stored: Iterable[str]) -> Iterator[str]:
+    """Of the names that are `stored` in a folder those, whole, that no row names: one was
+    deleted, or its worker killed, before the other; or the row is about to be written. Other
+    folders than ours have none."""
+    if folder not in {f"{FOLDER}/{month}" for month in MONTH.findall(folder)}:
+        return iter(())
+    names = [f"{folder}/{name}" for name in sorted(stored) if OURS.fullmatch(name)]
+    rows = CaseImage.objects.values_list
+    known = {
+        *rows("file", flat=True).filter(file__startswith=f"{folder}/"),
+        *rows("thumbnail", flat=True).filter(thumbnail__startswith=f"{folder}/"),
+    }
+    return (name for name in names if name not in known)
+
+
+def listed(folder: str) -> tuple[list[str], list[str]]:
     """Folders and files in a folder of the storage; none where it does not exist."""
     try:
         folders, names = default_storage.listdir(folder)

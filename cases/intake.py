@@ -44,7 +44,14 @@ class Person:
     patient_name: str = ""
     tooth: int | None = None
     consent_at: datetime | None = None
+    consent_version: str = ""
+    is_consent_asked: bool = False
     client_id: str = ""
+
+    @property
+    def lacks_consent(self) -> bool:
+        """Whether the form asked for consent and did not get it."""
+        return self.is_consent_asked and self.consent_at is None
 
     @property
     def hash(self) -> str:
@@ -58,6 +65,7 @@ class Person:
             "patient_name": self.patient_name[:200],
             "tooth": self.tooth,
             "consent_at": self.consent_at,
+            "consent_version": self.consent_version,
         }
 
 
@@ -84,7 +92,8 @@ def receive(
     what was edited). A request without a submission id is known again by the same client,
     tooth and bytes. `problem` (a sentence) or the lack of any film make a failed case: nothing
     is lost, a person sees the reason. With `run_inline` the caller runs `process` itself and
-    nothing is queued; with `hold` the case waits until its source has confirmed it.
+    nothing is queued; with `hold` the case waits until its source has confirmed it, and without
+    a consent that was asked for until that is given (`cases.consent`).
     """
     known = _known_case(submission_id, images, person)
     if known is not None:
@@ -195,6 +204,7 @@ def _create(
         status=Case.Status.FAILED if reason else Case.Status.RECEIVED,
         failure=reason[:255],
         queued_at=None if hold else timezone.now(),
+        awaits_consent=person.lacks_consent,
         client_hash=person.hash,
         **person.columns(),
     )
@@ -206,8 +216,10 @@ def _begin(case: Case, rows: Sequence[CaseImage], *, run_inline: bool) -> None:
     log.info("case %s received by %s", case.pk, case.source)
     if case.status == Case.Status.FAILED:
         case.record(CaseEvent.What.FAILED)
-    elif not (run_inline or case.is_held):
+    elif not (run_inline or case.is_stopped):
         enqueue(PROCESS_TASK, case.pk)
+    if case.awaits_consent and not case.is_held:
+        case.record(CaseEvent.What.CONSENT_MISSING)
 
 
 def _claim(case_id: int) -> Case | None:

@@ -107,6 +107,34 @@ def withdraw(case: Case) -> None:
     ReferenceImage.objects.filter(pk__in=made).delete()
 
 
+def hide_references(case: Case) -> None:
+    """Delete the proposals of a case, and have what was made of them not searched any more,
+    until its pictures are deleted. The caller holds the lock of the case."""
+    proposals = ReferenceProposal.objects.filter(finding__case_image__case=case)
+    ReferenceImage.objects.filter(pk__in=references_of(case)).update(is_active=False)
+    proposals.filter(reference=None).delete()
+
+
+def references_of(case: Case) -> list[int]:
+    """Ids of the references that were made of the films of a case."""
+    made = ReferenceProposal.objects.filter(finding__case_image__case=case)
+    return list(made.exclude(reference=None).values_list("reference_id", flat=True))
+
+
+def delete_pictures(reference_id: int) -> None:
+    """Delete what is stored of a reference, whose row stays. Raises what the storage does."""
+    for reference in ReferenceImage.objects.filter(pk=reference_id):
+        for stored in (reference.thumbnail, reference.file):
+            if stored:
+                stored.storage.delete(str(stored.name))
+
+
+def withdraw_one(reference_id: int) -> bool:
+    """Delete a reference and the proposal behind it; False where it was gone."""
+    ReferenceProposal.objects.filter(reference=reference_id).delete()
+    return bool(ReferenceImage.objects.filter(pk=reference_id).delete()[0])
+
+
 def forget_open(case: Case) -> None:
     """Delete what was proposed and not decided yet: its film goes."""
     ReferenceProposal.objects.filter(

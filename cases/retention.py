@@ -1,30 +1,68 @@
-"""Erasing personal data: when its time is over, or when a person asks."""
+"""Erasing personal data of one case, and of all cases whose time is over."""
 
 import logging
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from itertools import islice
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import DatabaseError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from cases import films, proposals
-from cases.models import Case, CaseEvent, CaseImage, Finding, client_hash
+from cases import certificates, erasers, films, proposals
+from cases.models import Case, CaseEvent, CaseImage, Erasure, Finding
+from cases.models.case import CaseQuerySet
 from implants.storage import STORAGE_ERRORS
 
 log = logging.getLogger(__name__)
-_erasers: list[Callable[[str], None]] = []
 
-# Longer than any film is on its way from the storage into its row.
-ORPHAN_AGE = timedelta(days=1)
-ORPHANS_AT_ONCE = 500
+CASES_AT_ONCE = 100
+PERSONAL_FIELDS = (
+    "dentist_name",
+    "dentist_email",
+    "patient_name",
+    "client_hash",
+    "decision_reason",
+    "failure",
+    "note",
+    "internal_note",
+)
+ERRORS = (*STORAGE_ERRORS, DatabaseError)
 
 
-def erase(*, case_id: int, by: User | None = None, is_asked: bool | None = None) -> Case:
+@dataclass(frozen=True)
+class Place:
+    """A case in the order of a purge: first those that are not erased at all, then those whose
+    films could not be deleted. A film at which the storage hangs so stops no other case."""
+
+    is_again: bool = False
+    case_id: int = 0
+
+
+@dataclass
+class Report:
+    """What a purge did: how many cases, and which not. `rest` is where to go on, None when
+    every case had its turn."""
+
+    erased: int = 0
+    failed: set[int] = field(default_factory=set)
+    rest: Place | None = None
+
+
+def erase(
+    *,
+    case_id: int,
+    by: User | None = None,
+    is_asked: bool | None = None,
+    certificate: Erasure | None = None,
+) -> Case:
     """any → archived: films and what was derived from them, names, e-mail and free text go;
     decision and figures stay.
 
@@ -32,108 +70,144 @@ def erase(*, case_id: int, by: User | None = None, is_asked: bool | None = None)
     that were made from the films go too; those hold no personal data, and outlive the films
     whose time is over. A film is deleted from the storage before its row forgets the name, so
     that an interrupted or failing erasure is found and finished by the next one. Safe to
-    repeat. Raises Case.DoesNotExist, and whatever the storage raises.
+    repeat. What goes is counted on the `certificate`. Raises Case.DoesNotExist, and whatever
+    the storage raises, once everything else of the case is erased.
     """
+    is_asked = by is not None if is_asked is None else is_asked
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_id)
-        if case.status != Case.Status.ARCHIVED:
-            case.status = Case.Status.ARCHIVED
-            case.record(CaseEvent.What.ARCHIVED, actor=by)
-        case.dentist_name = case.dentist_email = case.patient_name = ""
-        case.client_hash = case.decision_reason = case.failure = ""
-        case.note = case.internal_note = ""
-        case.next_try_at = None
-        case.save()
-        _forget_films(case)
-        if by is not None if is_asked is None else is_asked:
-            proposals.withdraw(case)
+        counts = _forget_person(case, by) + _forget_films(case) + erasers.erase_of_case(case)
+        if is_asked:
+            proposals.hide_references(case)
         else:
             proposals.forget_open(case)
-    _delete_films(case.images.exclude(file="", thumbnail=""))
+        certificates.note(certificate, case, counts)
+    _delete_files(case, certificate, is_asked=is_asked)
     return case
 
 
-def purge(*, days: int | None = None, at: datetime | None = None, dry_run: bool = False) -> int:
-    """Erase every case older than `days` (RAIOX_RETENTION_DAYS); the number of cases due.
+def due(*, days: int | None = None, at: datetime | None = None) -> CaseQuerySet:
+    """Cases older than `days` (RAIOX_RETENTION_DAYS) that hold personal data or films."""
+    return Case.objects.expired(days=days or settings.RAIOX_RETENTION_DAYS, at=at)
 
-    One case whose films cannot be deleted does not stop the others.
+
+def purge(
+    *,
+    days: int | None = None,
+    at: datetime | None = None,
+    place: Place | None = None,
+    seconds: float | None = None,
+    progress: Callable[[int], Any] = lambda number: None,
+) -> Report:
+    """Erase every case that is due, from `place` on, for `seconds` and one case at least.
+
+    One case that cannot be erased does not stop the others, and is tried again by the next
+    purge. `progress` is told of every case. Safe to interrupt, to repeat, and to run twice at
+    once.
     """
-    due = Case.objects.expired(days=days or settings.RAIOX_RETENTION_DAYS, at=at)
-    ids = list(due.values_list("pk", flat=True))
-    if not dry_run:
-        _erase_all(ids)
-    return len(ids)
+    end = time.monotonic() + seconds if seconds is not None else math.inf
+    report, book = Report(), certificates.Book()
+    for step in _places(due(days=days, at=at), place or Place()):
+        # One at least, so that every portion comes further.
+        if time.monotonic() > end and (report.erased or report.failed):
+            report.rest = Place(step.is_again, step.case_id - 1)
+            break
+        if step.case_id not in report.failed:
+            _erase_due(step, book, report)
+            progress(1)
+    book.close()
+    return report
 
 
-def purge_orphans(*, at: datetime | None = None) -> int:
-    """Delete stored films that no case names any more, a day old and older; their number.
+def _places(cases: CaseQuerySet, start: Place) -> Iterator[Place]:
+    """In portions, so that many cases do not fill the memory."""
+    archived = Q(status=Case.Status.ARCHIVED)
+    for is_again, kind in ((False, ~archived), (True, archived)):
+        if is_again < start.is_again:
+            continue
+        after = start.case_id if is_again == start.is_again else 0
+        while ids := _ids(cases.filter(kind, pk__gt=after)):
+            yield from (Place(is_again, pk) for pk in ids)
+            after = ids[-1]
 
-    Only where RAIOX_PURGE_ORPHANS says that nobody else stores films there: those of another
-    installation have no row here. A storage that fails is tried again by the next run.
-    """
-    if not settings.RAIOX_PURGE_ORPHANS:
-        return 0
-    before = (at or timezone.now()) - ORPHAN_AGE
+
+def _ids(cases: CaseQuerySet) -> list[int]:
+    return list(cases.order_by("pk").values_list("pk", flat=True)[:CASES_AT_ONCE])
+
+
+def _erase_due(step: Place, book: certificates.Book, report: Report) -> None:
+    certificate = book.again(step.case_id) if step.is_again else book.page()
     try:
-        names = list(islice(films.orphans(), ORPHANS_AT_ONCE))
-    except STORAGE_ERRORS:
-        log.exception("the stored films could not be listed; the next run retries")
-        return 0
-    return sum(_delete_if_older(name, before) for name in names)
+        erase(case_id=step.case_id, is_asked=False, certificate=certificate)
+        report.erased += 1
+    except Case.DoesNotExist:
+        return
+    except ERRORS as error:
+        log.warning("case %s was not erased, the next run retries: %s", step.case_id, error)
+        report.failed.add(step.case_id)
 
 
-def erase_person(*, email: str, by: User | None = None) -> int:
-    """Erase every case that a dentist's e-mail address sent; the number of cases."""
-    identity = client_hash(email)
-    if not identity:
-        return 0
-    ids = list(Case.objects.filter(client_hash=identity).values_list("pk", flat=True))
-    _erase_all(ids, by=by, is_asked=True)
-    for erase_elsewhere in _erasers:
-        erase_elsewhere(email)
-    return len(ids)
-
-
-def also_erase(action: Callable[[str], None]) -> None:
-    """Have `action` erase what a layer above keeps of the person with this e-mail address."""
-    _erasers.append(action)
-
-
-def _erase_all(
-    case_ids: Iterable[int], *, by: User | None = None, is_asked: bool | None = None
-) -> None:
-    for case_id in case_ids:
-        try:
-            erase(case_id=case_id, by=by, is_asked=is_asked)
-        except STORAGE_ERRORS:
-            log.exception(
-                "the films of case %s could not be deleted; the next run retries", case_id
-            )
-
-
-def _delete_if_older(name: str, before: datetime) -> bool:
-    try:
-        is_older = default_storage.get_modified_time(name) < before
-        if is_older:
-            default_storage.delete(name)
-    except STORAGE_ERRORS:
-        log.exception("a film without a case could not be deleted; the next run retries")
-        return False
-    return is_older
-
-
-def _forget_films(case: Case) -> None:
-    """What the rows of the films and their fixtures say of the pictures."""
-    case.images.update(source_url="", error="", suggested_boxes=None)
-    Finding.objects.filter(case_image__case=case).update(
-        box=None, reason="", seen=None, vector=None, encoder=""
-    )
+def _forget_person(case: Case, by: User | None) -> Counter[str]:
+    if case.status != Case.Status.ARCHIVED:
+        case.status = Case.Status.ARCHIVED
+        case.record(CaseEvent.What.ARCHIVED, actor=by)
+    held = [name for name in PERSONAL_FIELDS if getattr(case, name)]
+    for name in held:
+        setattr(case, name, "")
+    case.next_try_at = None
+    case.save()
     case.presences.all().delete()
+    return Counter(fields=len(held))
 
 
-def _delete_films(images: QuerySet[CaseImage]) -> None:
-    for image in images:
-        films.delete_files(image)
-        CaseImage.objects.filter(pk=image.pk).update(
-            file="", thumbnail="", purged_at=timezone.now()
-        )
+def _forget_films(case: Case) -> Counter[str]:
+    """What the rows of the films and their fixtures say of the pictures. The digest goes too:
+    who has the film could find its case by it."""
+    findings = Finding.objects.filter(case_image__case=case)
+    counts = Counter(
+        vectors=findings.exclude(vector=None).count(),
+        boxes=findings.exclude(box=None).count(),
+        addresses=case.images.exclude(source_url="").count(),
+    )
+    case.images.update(source_url="", sha256="", error="", suggested_boxes=None, is_awaited=False)
+    # Films of which nothing is stored: they never came, or could not be kept.
+    case.images.filter(file="", thumbnail="", purged_at=None).update(purged_at=timezone.now())
+    findings.update(box=None, reason="", seen=None, vector=None, encoder="")
+    return counts
+
+
+def _delete_files(case: Case, certificate: Erasure | None, *, is_asked: bool) -> None:
+    """Everything has its turn; then the first error is raised."""
+    stored = case.images.exclude(file="", thumbnail="")
+    steps = [partial(_delete_film, case, image, certificate) for image in stored]
+    if is_asked:
+        made = proposals.references_of(case)
+        steps += [partial(_delete_reference, case, pk, certificate) for pk in made]
+    errors = [error for step in steps if (error := _error_of(step))]
+    if errors:
+        raise errors[0]
+
+
+def _error_of(step: Callable[[], None]) -> Exception | None:
+    try:
+        step()
+    except STORAGE_ERRORS as error:
+        return error
+    return None
+
+
+def _delete_film(case: Case, image: CaseImage, certificate: Erasure | None) -> None:
+    films.delete_files(image)
+    counts = Counter(films=int(bool(image.file)), thumbnails=int(bool(image.thumbnail)))
+    with transaction.atomic():
+        # Whoever else erases the case at this moment counts it as well, if not the first.
+        row = CaseImage.objects.filter(pk=image.pk).exclude(file="", thumbnail="")
+        if row.update(file="", thumbnail="", purged_at=timezone.now()):
+            certificates.note(certificate, case, counts)
+
+
+def _delete_reference(case: Case, reference_id: int, certificate: Erasure | None) -> None:
+    proposals.delete_pictures(reference_id)
+    with transaction.atomic():
+        if proposals.withdraw_one(reference_id):
+            certificates.note(certificate, case, Counter(references=1))

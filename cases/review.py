@@ -116,12 +116,13 @@ def reject(
     """pending | failed → rejected; the reason, and a note if there is one, reach the dentist.
 
     An `outcome` (not in the catalogue, or unreadable) holds for every fixture of the case.
-    A case whose film can never be read would otherwise leave the dentist without an answer.
+    A case whose film can never be read, or that waits for consent (received → rejected), would
+    otherwise leave the dentist without an answer.
     Raises ReviewError without a reason, for another outcome or a text too long; else as
     `decide`.
     """
     with transaction.atomic():
-        case = _locked(case_id, expected=(Status.PENDING, Status.FAILED), revision=revision)
+        case = _rejectable(case_id, revision)
         if outcome not in ("", Finding.Outcome.NOT_IN_CATALOGUE, Finding.Outcome.UNREADABLE):
             raise ReviewError(_("The decision could not be read. Please choose again."))
         case.decision_reason, case.note = verdicts_.reason(reason), verdicts_.note(note)
@@ -146,7 +147,7 @@ def retry(*, case_id: int, by: User) -> Case:
         case = _locked(case_id, expected=(Status.FAILED,))
         case.requeue()
         case.record(What.RETRIED, actor=by)
-        if not case.is_held:
+        if not case.is_stopped:
             enqueue(PROCESS_TASK, case.pk)
     return case
 
@@ -197,6 +198,15 @@ def _locked(case_id: int, *, expected: Sequence[Case.Status], revision: int | No
     if revision not in (None, case.revision) and not is_over:
         raise Outdated
     verdicts_.check_status(case, *expected)
+    return case
+
+
+def _rejectable(case_id: int, revision: int | None) -> Case:
+    case = _locked(
+        case_id, expected=(Status.PENDING, Status.FAILED, Status.RECEIVED), revision=revision
+    )
+    if case.is_held or not case.is_waiting_for_consent:
+        verdicts_.check_status(case, Status.PENDING, Status.FAILED)
     return case
 
 

@@ -4,14 +4,17 @@ from typing import Any
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from cases import review
+from cases.examples import APPROVALS, CASE_EXAMPLE, REJECTIONS
 from cases.models import Case, CaseEvent, CaseImage, Finding, RejectionReason, Result
 from cases.review import NOTE_LENGTH, REASON_LENGTH, Verdict
 from cases.teeth import is_tooth, no_tooth
+from implants.fields import Number, Text
 from implants.vocabulary import FEATURES
+from matching.confidence import Band
 
 HIGHEST = 2**31 - 1
 MOST_IMPLANTS = 20
@@ -106,10 +109,19 @@ class CaseEventSerializer(serializers.ModelSerializer[CaseEvent]):
         fields = ["what", "actor_label", "created_at", "correlation_id"]
 
 
+@extend_schema_serializer(examples=[CASE_EXAMPLE])
 class CaseSerializer(serializers.ModelSerializer[Case]):
     images = CaseImageSerializer(many=True)
     events = CaseEventSerializer(many=True)
-    decided_by = serializers.CharField(source="decided_by.username", default=None)
+    decided_by = serializers.CharField(
+        source="decided_by.username", default=None, allow_null=True, read_only=True
+    )
+    # Empty where it is not known, which no e-mail address is.
+    dentist_email = serializers.CharField(read_only=True)
+    band = serializers.ChoiceField(choices=Band.choices, allow_blank=True, read_only=True)
+    outcome = serializers.ChoiceField(
+        choices=Finding.Outcome.choices, allow_blank=True, read_only=True
+    )
     undo_until = serializers.SerializerMethodField()
 
     class Meta:
@@ -129,6 +141,10 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
             "patient_name",
             "tooth",
             "consent_at",
+            "consent_version",
+            "awaits_consent",
+            "consent_version",
+            "awaits_consent",
             "failure",
             "next_try_at",
             "decision_reason",
@@ -161,17 +177,17 @@ def _check_tooth(number: int) -> None:
 class VerdictSerializer(serializers.Serializer[Verdict]):
     """What is decided about one fixture: implants where it was identified, else a reason."""
 
-    finding_id = serializers.IntegerField(min_value=1, max_value=HIGHEST)
+    finding_id = Number(min_value=1, max_value=HIGHEST)
     outcome = serializers.ChoiceField(choices=Finding.Outcome.choices)
     implant_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=HIGHEST),
+        child=Number(min_value=1, max_value=HIGHEST),
         max_length=MOST_IMPLANTS,
         required=False,
     )
-    reason = serializers.CharField(max_length=REASON_LENGTH, allow_blank=True, required=False)
+    reason = Text(max_length=REASON_LENGTH, allow_blank=True, required=False)
     seen = SeenSerializer(required=False)
     # Without the field the fixture keeps its tooth, by null it loses it.
-    tooth = serializers.IntegerField(
+    tooth = Number(
         min_value=11, max_value=85, required=False, allow_null=True, validators=[_check_tooth]
     )
 
@@ -181,11 +197,11 @@ class DecisionSerializer(serializers.Serializer[dict[str, Any]]):
     since is not decided, but answered with 409. `verdicts`, one for each fixture, say more than
     one answer for the whole case, and stand in place of it."""
 
-    revision = serializers.IntegerField(min_value=1, max_value=HIGHEST, required=False)
+    revision = Number(min_value=1, max_value=HIGHEST, required=False)
     verdicts = serializers.ListField(
         child=VerdictSerializer(), required=False, max_length=MOST_FIXTURES
     )
-    note = serializers.CharField(max_length=NOTE_LENGTH, allow_blank=True, required=False)
+    note = Text(max_length=NOTE_LENGTH, allow_blank=True, required=False)
     # What stands for the whole case where there are no verdicts, and what its absence is told.
     for_all: tuple[str, Any]
 
@@ -196,11 +212,12 @@ class DecisionSerializer(serializers.Serializer[dict[str, Any]]):
         return attrs
 
 
+@extend_schema_serializer(examples=APPROVALS)
 class ApproveSerializer(DecisionSerializer):
     for_all = ("implant_ids", _("Choose at least one implant."))
 
     implant_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=HIGHEST),
+        child=Number(min_value=1, max_value=HIGHEST),
         allow_empty=False,
         max_length=MOST_IMPLANTS,
         required=False,
@@ -208,20 +225,13 @@ class ApproveSerializer(DecisionSerializer):
     )
 
 
+@extend_schema_serializer(examples=REJECTIONS)
 class RejectSerializer(DecisionSerializer):
     for_all = ("reason", _("Say why the case is rejected."))
 
-    reason = serializers.CharField(
+    reason = Text(
         max_length=REASON_LENGTH,
         required=False,
         error_messages={"blank": _("Say why the case is rejected.")},
     )
     outcome = serializers.ChoiceField(choices=RejectionReason.Outcome.choices, required=False)
-
-
-class ErasureSerializer(serializers.Serializer[dict[str, Any]]):
-    email = serializers.EmailField()
-
-
-class ErasedSerializer(serializers.Serializer[dict[str, Any]]):
-    cases = serializers.IntegerField()

@@ -2,7 +2,8 @@
 
 from django.core.files.storage import default_storage
 
-from cases import catchup, intake, retention, sweep
+from cases import catchup, intake, nightly, sweep
+from cases.models import Erasure
 
 
 def process_case(case_id: int) -> None:
@@ -18,6 +19,21 @@ def sweep_cases() -> None:
     catchup.catch_up()
 
 
-def purge_expired() -> None:
-    retention.purge()
-    retention.purge_orphans()
+def purge_expired(again: int = 0, after: int = 0) -> None:
+    nightly.purge_cases(is_again=bool(again), after=after)
+
+
+def finish_erasures(after: int = 0) -> None:
+    nightly.finish_erasures(after=after)
+
+
+def finish_erasure(erasure_id: int) -> None:
+    nightly.finish_erasure(certificate=Erasure.objects.get(pk=erasure_id))
+
+
+def purge_leftovers() -> None:
+    nightly.purge_leftovers()
+
+
+def reconcile_storage(after: str = "") -> None:
+    nightly.reconcile_storage(after=after)

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import proposals
+from cases import consent, proposals
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.verdicts import StateConflict
 
@@ -62,8 +62,9 @@ def can_undo(case: Case) -> bool:
 
 
 def undo(*, case_id: int, by: User) -> Case:
-    """approved | rejected → pending (failed, where no film could be read): the decision is
-    taken back entirely. Films that were still to come are looked for again.
+    """approved | rejected → pending (failed, where no film could be read; received, where the
+    consent is missing): the decision is taken back entirely. Films that were still to come are
+    looked for again.
 
     Raises TooLate, StateConflict when the case is not decided, Case.DoesNotExist.
     """
@@ -76,7 +77,7 @@ def undo(*, case_id: int, by: User) -> Case:
             raise TooLate
         kept = {"decided_by": case.decided_by_id, "verdicts": _verdicts(case)}
         take_back(case, keep_texts=True)
-        case.status = Case.Status.FAILED if case.failure else Case.Status.PENDING
+        case.status = _status_before(case)
         if case.images.filter(is_awaited=True).exists():
             case.next_try_at = timezone.now()
         case.save()
@@ -102,6 +103,13 @@ def take_back(case: Case, *, keep_texts: bool = False) -> None:
     results.filter(rank=None).delete()
     results.update(approved=False, approved_at=None, approved_by=None)
     proposals.withdraw(case)
+
+
+def _status_before(case: Case) -> Case.Status:
+    if case.awaits_consent or consent.was_taken_back(case):
+        case.awaits_consent = True
+        return Case.Status.RECEIVED
+    return Case.Status.FAILED if case.failure else Case.Status.PENDING
 
 
 def _verdicts(case: Case) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Everything that `make` can do, also without make. Usage: deploy/dev.sh run|test|lint|stop|venv|browser
+# Everything that `make` can do, also without make. Usage: deploy/dev.sh run|test|lint|audit|stop|venv|browser
 #
 #   run      start the whole system on this machine (PORT, HOST, RAIOX_WEB_PROCESSES)
 #   test     the test suite on the embedded PostgreSQL, with coverage; arguments go to pytest
 #   lint     ruff, mypy, makemigrations --check, the API description
+#   audit    bandit on our code, pip-audit on what it uses. Where the list of known holes cannot
+#            be reached, the latter is skipped and said; RAIOX_AUDIT=required makes that a failure
 #   stop     end what `run` started, or left behind
 #   venv     only create and fill the virtual environment
 #   browser  install what the tests in a browser need (Chromium, axe-core); CHROMIUM names one
@@ -350,14 +352,26 @@ lint() {
     [ -z "$failed" ] || fail "Failed:$failed"
 }
 
+audit() {
+    local packages="implants matching cases integrations raiox_site deploy manage.py" failed=""
+    prepare_venv dev
+    trap - INT TERM HUP
+    # shellcheck disable=SC2086
+    "$python" -m bandit -q -c deploy/bandit.yaml -r $packages || failed="$failed bandit"
+    "$python" deploy/known_holes.py requirements-dev.txt deploy/constraints.txt ||
+        failed="$failed pip-audit"
+    [ -z "$failed" ] || fail "Failed:$failed"
+}
+
 action=${1:-}
 [ $# -eq 0 ] || shift
 case $action in
     run) run ;;
     test) run_tests "$@" ;;
     lint) lint ;;
+    audit) audit ;;
     stop) stop ;;
     venv) prepare_venv "${1:-dev}" ;;
     browser) browser ;;
-    *) fail "Usage: deploy/dev.sh run|test|lint|stop|venv|browser" ;;
+    *) fail "Usage: deploy/dev.sh run|test|lint|audit|stop|venv|browser" ;;
 esac

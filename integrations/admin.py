@@ -1,6 +1,9 @@
 """The outbox and the inbox, for looking at; the only thing to do here is “send again”."""
 
+from typing import cast
+
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -10,6 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from cases import access
+from cases.models import CaseAccess
 from integrations.jotform.outgoing import outbox
 from integrations.models import (
     JotformDelivery,
@@ -97,6 +102,16 @@ class OperatorsAdmin(ReadOnlyAdmin):
 class JotformDeliveryAdmin(OperatorsAdmin):
     list_display = ["id", "received_at", "submission_id", "form_id", "problem", "case"]
     search_fields = ["submission_id"]
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> JotformDelivery | None:
+        """What a delivery says is what its case says: reading it is seeing the case."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None and row.case_id is not None:
+            user = cast(User, request.user)
+            access.seen(user=user, case_ids=[row.case_id], how=CaseAccess.How.PAGE)
+        return row
 
 
 @admin.register(JotformSubmission)

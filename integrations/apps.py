@@ -7,4 +7,4 @@ class IntegrationsConfig(AppConfig):
     verbose_name = _("Integrations")
 
     def ready(self) -> None:
-        from integrations import checks, receivers  # noqa: F401
+        from integrations import checks, held, receivers  # noqa: F401

@@ -27,7 +27,10 @@ from integrations.jotform.incoming.authentication import (
 from integrations.jotform.incoming.webhook import accept_submission
 from integrations.schemas import (
     ACCEPTED,
-    ERRORS,
+    REFUSALS,
+    SECRET_REFUSALS,
+    WEBHOOK_EXAMPLES,
+    WEBHOOK_REQUEST,
     SimilarImplantSerializer,
     UploadSerializer,
     WebhookSerializer,
@@ -55,8 +58,9 @@ class Webhook(OpenDoor):
     parser_classes = (JSONParser,)
 
     @extend_schema(
+        operation_id="webhook",
         summary="Plain webhook",
-        request=WebhookSerializer,
+        request=WEBHOOK_REQUEST,
         responses={
             200: PolymorphicProxySerializer(
                 component_name="WebhookAnswer",
@@ -64,8 +68,10 @@ class Webhook(OpenDoor):
                 resource_type_field_name=None,
                 many=False,
             ),
-            **ERRORS,
+            **SECRET_REFUSALS,
         },
+        examples=WEBHOOK_EXAMPLES,
+        auth=[],
     )
     def post(self, request: Request) -> Response:
         # A signature is checked against the raw body, which parsing would consume.
@@ -102,9 +108,11 @@ class Upload(OpenDoor):
     parser_classes = (MultiPartParser, FormParser)
 
     @extend_schema(
+        operation_id="upload",
         summary="Upload of one film",
         request={"multipart/form-data": UploadSerializer},
-        responses={200: SimilarImplantSerializer(many=True), **ERRORS},
+        responses={200: SimilarImplantSerializer(many=True), **REFUSALS},
+        auth=[],
     )
     def post(self, request: Request) -> Response:
         body = UploadSerializer(data=request.data)

@@ -107,11 +107,6 @@ def stuck() -> list[tuple[str, int, str]]:
     return [(name, count, error) for name, error, count in groups.annotate(Count("pk"))]
 
 
-def forget(*, before: datetime) -> None:
-    """Drop old notices, sent or not."""
-    StaffNotice.objects.filter(created_at__lt=before).delete()
-
-
 def configured() -> list[StaffNotice.Channel]:
     return [channel for channel, transport in TRANSPORTS.items() if transport.is_configured()]
 

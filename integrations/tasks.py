@@ -1,24 +1,12 @@
 """Queue entries of this layer: ids in, a service called."""
 
-from datetime import timedelta
-
-from django.conf import settings
-from django.utils import timezone
-
 from integrations import notify
 from integrations.jotform.incoming import inbox, readings, sync
 from integrations.jotform.outgoing import outbox, returns
-from integrations.models import JotformDelivery
 
 
 def send_return(return_id: int) -> None:
     returns.send(return_id=return_id)
-
-
-def purge_deliveries() -> None:
-    limit = timezone.now() - timedelta(days=settings.RAIOX_RETENTION_DAYS)
-    JotformDelivery.objects.filter(received_at__lt=limit).delete()
-    notify.forget(before=limit)
 
 
 def take_in_submission(row_id: int) -> None:

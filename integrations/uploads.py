@@ -5,13 +5,15 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import APIException
 
+MEGABYTE = 1024 * 1024
 # Form fields and part headers beside one film of the permitted size.
-ENVELOPE_BYTES = 1024 * 1024
+ENVELOPE_BYTES = MEGABYTE
 # Catalogue staff send several films in one form.
-MAX_REQUEST_BYTES = 32 * 1024 * 1024
+MAX_REQUEST_BYTES = 32 * MEGABYTE
 
 
 class PayloadTooLarge(APIException, SuspiciousOperation):
@@ -19,29 +21,26 @@ class PayloadTooLarge(APIException, SuspiciousOperation):
     answers a suspicious operation with 400 and anything else with 500."""
 
     status_code = 413
-    default_detail = _("The image is larger than 5 MB.")
     default_code = "too_large"
 
 
-class CappedUploadHandler(FileUploadHandler):
-    """Stops an upload whose announced size is out of bounds before it is read, and each
-    file of it at the image limit while it is read."""
+class ImageTooLarge(PayloadTooLarge):
+    default_detail = gettext_lazy("The image is larger than 5 MB.")
 
-    def handle_raw_input(
-        self,
-        input_data: Any,
-        META: dict[str, Any],
-        content_length: int,
-        boundary: Any,
-        encoding: str | None = None,
-    ) -> None:
-        if content_length > MAX_REQUEST_BYTES:
-            raise PayloadTooLarge
+
+class RequestTooLarge(PayloadTooLarge):
+    def __init__(self, *, limit: int) -> None:
+        most = {"number": limit // MEGABYTE}
+        super().__init__(_("The request is larger than %(number)d MB.") % most)
+
+
+class CappedUploadHandler(FileUploadHandler):
+    """Stops each file of a form at the image limit while it is read."""
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         if start + len(raw_data) > settings.RAIOX_MAX_IMAGE_BYTES:
-            raise PayloadTooLarge
+            raise ImageTooLarge
         return raw_data
 
-    def file_complete(self, file_size: int) -> None:
+    def file_complete(self, file_size: int) -> Any:
         return None

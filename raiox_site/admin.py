@@ -1,16 +1,19 @@
 """The admin site: the reviewers' panel and the catalogue staff's desk."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from matching.encoder import has_random_weights
 from raiox_site import dashboard, help
+from raiox_site.access import second_step
 from raiox_site.dashboard import charts
 
 
@@ -29,8 +32,41 @@ class RaioxAdminSite(admin.AdminSite):
             "encoder_name": settings.RAIOX_ENCODER,
         }
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """For staff who passed the second step, where they have one; anybody may log out."""
+        if not super().has_permission(request):
+            return False
+        return second_step.is_done(request.user) or request.path == reverse("admin:logout")
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        from raiox_site.access.panel_login import PanelLogin, ask_for_code
+
+        if request.method == "GET" and super().has_permission(request):
+            if self.has_permission(request):
+                return redirect("admin:index")
+            if second_step.is_on(request.user):
+                return ask_for_code(request, cast(User, request.user), reverse("admin:index"))
+            return redirect("admin:second_step")
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        if not {"next"} & {*request.GET, *request.POST}:
+            context["next"] = reverse("admin:index")
+        return cast(HttpResponse, PanelLogin.as_view(extra_context=context)(request))
+
     def get_urls(self) -> list[URLResolver | URLPattern]:
+        from raiox_site.access import pages, panel_login
+
         own: list[URLResolver | URLPattern] = [
+            path("login/code/", panel_login.code, name="login_code"),
+            path("second-step/", pages.second_step_page, name="second_step"),
+            path("second-step/qr.svg", pages.qr_code, name="second_step_qr"),
             path("help/reviewers/", self.admin_view(help.reviewers), name="help_reviewers"),
             path("help/catalogue/", self.admin_view(help.catalogue), name="help_catalogue"),
         ]

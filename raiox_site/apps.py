@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_save
 
 
 class RaioxAdminConfig(AdminConfig):
@@ -12,10 +12,15 @@ class SiteConfig(AppConfig):
     verbose_name = "Raiox AI"
 
     def ready(self) -> None:
+        from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
         from matching.queue import on_worker_start
-        from raiox_site import heartbeat, plain_admin, roles, schedules
+        from raiox_site import audit, heartbeat, plain_admin, roles, schedules
+        from raiox_site.access.signing import keep_no_token
 
         plain_admin.replace_pages()
+        audit.connect()
+        pre_save.connect(keep_no_token, sender=OutstandingToken)
         post_migrate.connect(roles.grant_permissions, sender=self)
         post_migrate.connect(schedules.register, sender=self)
         on_worker_start(heartbeat.ask_for_one)

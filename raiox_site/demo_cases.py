@@ -46,7 +46,7 @@ def add_decided(
     left as it is.
     """
     known, now = Case.objects.count(), timezone.now()
-    rng = Random(known)  # noqa: S311
+    rng = Random(known)  # noqa: S311 # nosec B311 # invented data, the same for a seed
     for place in range(number):
         case = _receive(known + place, implants, difficulty, run_inline=True)
         case = intake.process(case_id=case.pk)

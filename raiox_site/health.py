@@ -6,51 +6,70 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
+from implants.negotiation import AnyAccept
 from implants.storage import STORAGE_ERRORS
 from matching.encoder import get_encoder
 from raiox_site import heartbeat
+from raiox_site.health_shapes import PARTS, PONG, UP, states
 
 QUEUE_LIMIT_SECONDS = 300
 FREE_SPACE_BYTES = 200 * 1024 * 1024
 
 
-@require_safe
-def ping(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("pong", content_type="text/plain")
+class ServiceView(APIView):
+    """Open to everybody, and in one form whatever is asked for."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    content_negotiation_class = AnyAccept
 
 
-@require_safe
-def healthcheck(request: HttpRequest) -> JsonResponse:
+class Ping(ServiceView):
+    """Whether a web process answers; nothing else is looked at."""
+
+    @extend_schema(summary="Is anybody there?", responses={(200, "text/plain"): PONG}, auth=[])
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse("pong", content_type="text/plain")
+
+
+class Healthcheck(ServiceView):
     """The shape that the client's monitors read: up or, while the database is down, 503."""
-    is_up = _database() == "ok"
-    return JsonResponse(
-        {"status": "ok" if is_up else "error", "version": settings.VERSION},
-        status=200 if is_up else 503,
-    )
+
+    @extend_schema(summary="Up or not", responses=states(UP), auth=[])
+    def get(self, request: Request) -> JsonResponse:
+        is_up = _database() == "ok"
+        return JsonResponse(
+            {"status": "ok" if is_up else "error", "version": settings.VERSION},
+            status=200 if is_up else 503,
+        )
 
 
-@require_safe
-def health(request: HttpRequest) -> JsonResponse:
+class Health(ServiceView):
     """Every part by itself; 503 when one that the service cannot work without is down."""
-    database = _database()
-    parts: dict[str, Any] = {
-        "database": database,
-        "storage": _storage(),
-        "queue": _queue() if database == "ok" else {"status": "unknown"},
-        "encoder": _encoder(),
-    }
-    is_up = (
-        database == parts["storage"] == "ok"
-        and parts["queue"]["status"] == parts["encoder"]["status"] == "ok"
-    )
-    return JsonResponse(
-        {"status": "ok" if is_up else "error", "version": settings.VERSION, **parts},
-        status=200 if is_up else 503,
-    )
+
+    @extend_schema(summary="Every part by itself", responses=states(PARTS), auth=[])
+    def get(self, request: Request) -> JsonResponse:
+        database = _database()
+        parts: dict[str, Any] = {
+            "database": database,
+            "storage": _storage(),
+            "queue": _queue() if database == "ok" else {"status": "unknown"},
+            "encoder": _encoder(),
+        }
+        is_up = (
+            database == parts["storage"] == "ok"
+            and parts["queue"]["status"] == parts["encoder"]["status"] == "ok"
+        )
+        return JsonResponse(
+            {"status": "ok" if is_up else "error", "version": settings.VERSION, **parts},
+            status=200 if is_up else 503,
+        )
 
 
 def _database() -> str:

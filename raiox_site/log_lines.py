@@ -38,6 +38,9 @@ def configuration(*, level: str) -> dict[str, Any]:
             "django.security.csrf": {"filters": ["secrets"]},
             # Its warnings quote whole addresses, with a key or a patient's name in them.
             "urllib3": {"level": "ERROR"},
+            # Its own handlers know no correlation id; they go when a web process is loaded.
+            "gunicorn.error": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            "gunicorn.access": {"handlers": ["console"], "level": "INFO", "propagate": False},
             "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         },
     }

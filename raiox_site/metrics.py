@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 from django_q.models import OrmQ
+from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
 
 from cases.models import Case
 from integrations.models import ResultReturn
+from raiox_site.health import ServiceView
+from raiox_site.health_shapes import METRICS
 
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -38,14 +42,20 @@ def _by_status(name: str, text: str, model: type[Case] | type[ResultReturn]) -> 
     return family
 
 
-@require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
+class Metrics(ServiceView):
     """For a scraper on this machine, or one that shows RAIOX_METRICS_TOKEN as bearer."""
-    if not _may_scrape(request):
-        return HttpResponse(status=403)
-    registry = CollectorRegistry()
-    registry.register(DatabaseCollector())
-    return HttpResponse(generate_latest(registry), content_type="text/plain; version=0.0.4")
+
+    @extend_schema(
+        summary="Figures for Prometheus",
+        responses={(200, "text/plain"): METRICS, 403: None},
+        auth=[],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        if not _may_scrape(request._request):
+            raise PermissionDenied
+        registry = CollectorRegistry()
+        registry.register(DatabaseCollector())
+        return HttpResponse(generate_latest(registry), content_type="text/plain; version=0.0.4")
 
 
 def _may_scrape(request: HttpRequest) -> bool:

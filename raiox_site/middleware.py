@@ -1,6 +1,7 @@
 """What surrounds every request."""
 
 import logging
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -9,20 +10,33 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from cases import correlation as correlation_id
-from raiox_site.errors import bad_request, service_unavailable
+from integrations.throttles import ApiThrottle
+from raiox_site.errors import bad_request, service_unavailable, too_many_requests
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
+# Asked for every few seconds, or many times for one page: worth a line only when refused.
+UNREMARKABLE = ("/ping", "/health", "/metrics", "/static/")
+UNCOUNTED = ("/ping", "/static/", "/upload", "/webhook", "/jotform")
+
 
 def correlation(get_response: Handler) -> Handler:
-    """Take over or make a correlation id, and give it back as X-Request-ID."""
+    """Take over or make a correlation id, give it back as X-Request-ID, and log the request.
+
+    The log tells no parameters and no address of the client: they may be about a person.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         chosen = correlation_id.start(request.headers.get("X-Request-ID", ""))
+        since = time.monotonic()
         response = get_response(request)
         response["X-Request-ID"] = chosen
+        if response.status_code >= 400 or not request.path.startswith(UNREMARKABLE):
+            spent_ms = (time.monotonic() - since) * 1000
+            told = (request.method, request.path, response.status_code, spent_ms)
+            log.info("%s %s -> %d in %.0f ms", *told)
         return response
 
     return middleware
@@ -44,6 +58,26 @@ class database_outage:
         return service_unavailable(request)
 
 
+def limited(get_response: Handler) -> Handler:
+    """429 for an address that asks more often than RAIOX_API_RATE for what needs no login. The
+    doors count for themselves, and whoever is logged in to the panel is not counted."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        throttle = ApiThrottle()
+        if is_counted(request) and not throttle.allow_request(request):
+            return too_many_requests(request, seconds=int(throttle.wait()))
+        return get_response(request)
+
+    return middleware
+
+
+def is_counted(request: HttpRequest) -> bool:
+    path = request.path_info
+    if path.startswith("/admin/"):
+        return settings.SESSION_COOKIE_NAME not in request.COOKIES
+    return not path.startswith(UNCOUNTED)
+
+
 def no_nul_in_addresses(get_response: Handler) -> Handler:
     """400 for a NUL among the parameters of a page of the panel: filters hand them on to the
     database, which refuses it with an error. The API judges its parameters by itself."""
@@ -53,26 +87,5 @@ def no_nul_in_addresses(get_response: Handler) -> Handler:
         if "%00" in query and request.path_info.startswith("/admin/"):
             return bad_request(request, SuspiciousOperation("a NUL in the query string"))
         return get_response(request)
-
-    return middleware
-
-
-def content_security_policy(get_response: Handler) -> Handler:
-    """Everything from our own origin; pictures also from the private bucket's signed links."""
-    images = "'self' data:"
-    if settings.STORAGES["default"]["BACKEND"].endswith("S3Storage"):
-        options = settings.STORAGES["default"]["OPTIONS"]
-        endpoint = options["endpoint_url"]
-        scheme, _separator, host = endpoint.partition("://")
-        images += f" {endpoint} {scheme}://{options['bucket_name']}.{host}"
-    policy = (
-        f"default-src 'self'; img-src {images}; object-src 'none'; base-uri 'self'; "
-        "form-action 'self'; frame-ancestors 'none'"
-    )
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
-        response.setdefault("Content-Security-Policy", policy)
-        return response
 
     return middleware

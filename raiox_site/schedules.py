@@ -13,16 +13,20 @@ SCHEDULES = {
     "send answers": ("integrations.tasks.send_due_returns", 1),
     "tell staff": ("integrations.tasks.send_notices", 1),
     "purge expired cases": ("cases.tasks.purge_expired", 24 * 60),
-    "purge deliveries": ("integrations.tasks.purge_deliveries", 24 * 60),
     "measure references": ("matching.tasks.measure_references", 1),
     "heartbeat": ("raiox_site.heartbeat.beat", 1),
 }
+
+
+# Names of earlier versions, whose work another schedule does by now.
+RETIRED = ("purge deliveries",)
 
 
 def register(sender: Any = None, **kwargs: Any) -> None:
     """Create or correct the schedules by name; their next run is left where it was."""
     from django_q.models import Schedule
 
+    Schedule.objects.filter(name__in=RETIRED).delete()
     for name, (task, minutes) in SCHEDULES.items():
         schedule, created = Schedule.objects.get_or_create(
             name=name,

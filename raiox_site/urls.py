@@ -3,7 +3,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", RedirectView.as_view(pattern_name="admin:index", http_method_names=["get", "head"])),
     path("admin/", admin.site.urls),
     path("", include("implants.urls")),
     path("", include("cases.urls")),

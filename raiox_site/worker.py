@@ -30,6 +30,8 @@ POLL_S = 0.5
 LOSS_GRACE_S = 8.0
 SETTLED_S = 30.0
 LONGEST_PAUSE_S = 10.0
+# Nobody waits for an answer here, and the machine may be busy.
+DECODE_SECONDS = "20"
 
 
 @dataclass
@@ -69,7 +71,8 @@ def _group_of(process: psutil.Process) -> int | None:
 
 
 def start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Cluster]:
-    child = subprocess.Popen(command, start_new_session=True)
+    patient = {"RAIOX_DECODE_SECONDS": DECODE_SECONDS, **os.environ}
+    child = subprocess.Popen(command, start_new_session=True, env=patient)
     return child, Cluster(pgid=child.pid, members={psutil.Process(child.pid)})
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import correlation
 from cases.models.event import CaseEvent
-from cases.models.film import Finding, Result
+from cases.models.film import CaseImage, Finding, Result
 from matching.confidence import Band
 
 MAX_ATTEMPTS = 3
@@ -51,6 +51,10 @@ class CaseQuerySet(models.QuerySet["Case"]):
         is_old = models.Q(attempts=0, queued_at__lt=limit)
         return self.due(at=at).filter(is_old | models.Q(next_try_at__isnull=False))
 
+    def awaiting_consent(self) -> Self:
+        """Received cases whose form asked for consent and did not get it."""
+        return self.filter(status=Case.Status.RECEIVED, awaits_consent=True)
+
     def held(self) -> Self:
         """Received cases that wait for their source to confirm what they say."""
         return self.filter(status=Case.Status.RECEIVED, queued_at=None)
@@ -58,8 +62,10 @@ class CaseQuerySet(models.QuerySet["Case"]):
     def expired(self, *, days: int, at: datetime | None = None) -> Self:
         """Cases older than `days` that still hold personal data or films."""
         limit = (at or timezone.now()) - timedelta(days=days)
-        holding = ~models.Q(status=Case.Status.ARCHIVED) | models.Q(images__file__gt="")
-        return self.filter(holding, created_at__lt=limit).distinct()
+        films = CaseImage.objects.filter(case=models.OuterRef("pk"))
+        held = films.exclude(file="", thumbnail="", sha256="")
+        holding = ~models.Q(status=Case.Status.ARCHIVED) | models.Exists(held)
+        return self.filter(holding, created_at__lt=limit)
 
 
 class Case(models.Model):
@@ -70,6 +76,8 @@ class Case(models.Model):
         received → pending → approved | rejected
         received → failed  → received            (retry)
         failed   → rejected                      (its film can never be read)
+        received → rejected                      (it waits for consent)
+        pending | rejected → received            (the consent was taken back; or came at last)
         pending | approved | rejected | failed → received   (the sender changed its films)
         approved | rejected → pending            (undone before the answer left)
         rejected → failed                        (undone, where it had been failed)
@@ -246,6 +254,15 @@ class Case(models.Model):
     def is_held(self) -> bool:
         """Whether its source has not confirmed yet what the case says."""
         return self.queued_at is None
+
+    @property
+    def is_waiting_for_consent(self) -> bool:
+        return self.status == self.Status.RECEIVED and self.awaits_consent
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing is to be done with its films: it is held, or waits for consent."""
+        return self.is_held or self.awaits_consent
 
     @property
     def approved_results(self) -> models.QuerySet[Result]:

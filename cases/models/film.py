@@ -1,10 +1,12 @@
 """The films of a case, the fixtures on them, and the implants proposed for each fixture."""
 
 import uuid
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
@@ -15,6 +17,18 @@ from matching.encoder import DIMENSIONS
 def upload_path(instance: "CaseImage", filename: str) -> str:
     """`uploads/<yyyy-mm>/<uuid>`: the client's file name often holds the patient's name."""
     return f"uploads/{timezone.now():%Y-%m}/{uuid.uuid4().hex}"
+
+
+def film_gone() -> str:
+    """What is written on a film whose file the storage has lost; see `cases.reconcile`."""
+    return gettext("The film is not in the storage any more.")
+
+
+class CaseImageQuerySet(models.QuerySet["CaseImage"]):
+    def shown(self) -> Self:
+        """Films that may be looked at: read, and of a case that does not lack consent."""
+        readable = self.filter(width__isnull=False, case__awaits_consent=False)
+        return readable.exclude(file="").exclude(error=film_gone())
 
 
 class CaseImage(models.Model):
@@ -43,6 +57,8 @@ class CaseImage(models.Model):
     # Boxes around fixtures that the finder proposes, best first; nobody has confirmed them.
     suggested_boxes = models.JSONField(null=True, blank=True)
 
+    objects = CaseImageQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("film")
         verbose_name_plural = _("films")
@@ -65,7 +81,7 @@ class CaseImage(models.Model):
 
     @property
     def is_readable(self) -> bool:
-        return self.width is not None and bool(self.file)
+        return self.width is not None and bool(self.file) and self.error != film_gone()
 
 
 class Finding(models.Model):

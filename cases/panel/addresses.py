@@ -16,6 +16,7 @@ VIEWS: dict[str, Callable[..., Any]] = {
     "approve": deciding.decide,
     "reject": deciding.reject,
     "retry": deciding.retry,
+    "consent": deciding.record_consent,
     "undo": deciding.undo,
     "priority": deciding.priority,
     "note": deciding.internal_note,

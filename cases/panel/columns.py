@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
@@ -19,7 +19,7 @@ from cases.models import Case, Finding
 from cases.panel.presence import name_of
 from matching.confidence import Band
 
-NOTHING = mark_safe('<span class="nothing">–</span>')
+NOTHING = SafeString('<span class="nothing">–</span>')
 
 
 @admin.display(description=_("case"), ordering="pk")
@@ -102,7 +102,7 @@ def state(case: Any) -> SafeString:
         case.get_status_display(),
         format_html('<span class="second-line">{}</span>', case.failure)
         if case.status == Case.Status.FAILED
-        else "",
+        else _waiting_badge(case),
         format_html('<span class="quiet-text second-line">{}</span>', name_of(case.decided_by))
         if case.decided_by and case.is_decided
         else "",
@@ -124,6 +124,8 @@ def decided(case: Any) -> SafeString:
 def progress(case: Any) -> str:
     if case.is_held:
         return gettext("Waits for the confirmation of its source.")
+    if case.is_waiting_for_consent:
+        return gettext("Waits for the patient's consent.")
     if case.next_try_at:
         when = date_format(localtime(case.next_try_at), "SHORT_DATETIME_FORMAT")
         return gettext("Its film is looked for again: %(when)s.") % {"when": when}
@@ -149,6 +151,14 @@ def since(moment: datetime) -> str:
     return timesince(moment, depth=1).replace("\xa0", " ")
 
 
+def _waiting_badge(case: Any) -> SafeString:
+    if not case.is_waiting_for_consent:
+        return SafeString("")
+    return format_html(
+        ' <span class="badge badge-no-consent">{}</span>', gettext("waits for consent")
+    )
+
+
 def _film(case: Any) -> SafeString:
     if case.film_id is None:
         return format_html('<span class="case-film no-film">{}</span>', gettext("no film"))
@@ -161,7 +171,7 @@ def _film(case: Any) -> SafeString:
 
 def _urgent(case: Any) -> SafeString:
     if case.priority != Case.Priority.URGENT:
-        return mark_safe("")
+        return SafeString("")
     label = case.get_priority_display()
     return format_html(' <span class="badge badge-urgent">{}</span>', label)
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from cases import proposals, review, verdicts
+from cases import consent, proposals, review, verdicts
 from cases.models import Case, Finding
 from cases.panel import queue
 from cases.panel.forms import Decision, number_of
@@ -80,6 +80,18 @@ def retry(request: HttpRequest, case_id: int) -> HttpResponse:
         case_id,
         lambda: _retry_message(review.retry(case_id=case_id, by=reviewer(request))),
     )
+
+
+@only_posted
+@can_decide
+def record_consent(request: HttpRequest, case_id: int) -> HttpResponse:
+    def act() -> str:
+        if "confirmed" not in request.POST:
+            raise ReviewError(_("Confirm first that the patient's consent is there."))
+        case = consent.record(case_id=case_id, by=reviewer(request))
+        return _recorded_message(case)
+
+    return _simply(request, case_id, act)
 
 
 @only_posted
@@ -228,6 +240,12 @@ def _retry_message(case: Case) -> str:
     if case.is_held:
         return _("The case waits again for the confirmation of its source.")
     return _("The case is being processed again.")
+
+
+def _recorded_message(case: Case) -> str:
+    if case.status == Case.Status.FAILED:
+        return _("The consent is recorded.")
+    return _("The consent is recorded: the case is being processed.")
 
 
 def _success_message(request: HttpRequest, case: Case) -> SafeString:

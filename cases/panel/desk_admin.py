@@ -18,8 +18,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cases import proposals
-from cases.models import ReferenceProposal, RejectionReason
+from cases import access, proposals
+from cases.models import CaseAccess, ReferenceProposal, RejectionReason
 from cases.review import ReviewError
 
 CONFIRM = ("cases.change_referenceproposal", "implants.add_referenceimage")
@@ -56,12 +56,15 @@ def only_posted(view: Callable[[HttpRequest, int], HttpResponse]) -> Callable[..
 @permission_required("cases.view_referenceproposal", raise_exception=True)
 def picture(request: HttpRequest, proposal_id: int) -> HttpResponse:
     """The fixture cut out of its film, and nothing else of the case."""
+    proposal = _proposal(proposal_id)
+    case_id = proposal.finding.case_image.case_id
+    access.seen(user=cast(User, request.user), case_ids=[case_id], how=CaseAccess.How.FILM)
     try:
-        content = proposals.picture(_proposal(proposal_id))
+        content = proposals.picture(proposal)
     except ReviewError as error:
         raise Http404 from error
     return HttpResponse(
-        content, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"}
+        content, content_type="image/jpeg", headers={"Cache-Control": "private, no-store"}
     )
 
 

@@ -16,8 +16,15 @@ from implants.models import Implant
 from matching.confidence import Band
 
 ALL = "all"
+# Received like others, but not worked on: shown for themselves.
+NO_CONSENT = "no_consent"
 # What still needs somebody; few rows, so that they are counted on every visit.
-OPEN = (Case.Status.PENDING, Case.Status.FAILED, Case.Status.RECEIVED)
+OPEN: dict[str, Any] = {
+    Case.Status.PENDING.value: Case.Status.PENDING.label,
+    Case.Status.FAILED.value: Case.Status.FAILED.label,
+    Case.Status.RECEIVED.value: Case.Status.RECEIVED.label,
+    NO_CONSENT: _("waits for consent"),
+}
 # What goes along from case to case; the status does not: the next case always awaits review.
 CARRIED = ("manufacturer", "band", "source", "q")
 MAX_WORDS = 12
@@ -86,9 +93,19 @@ def narrowed(cases: QuerySet[Case], filters: Mapping[str, str]) -> QuerySet[Case
 
 def chosen_status(request: HttpRequest) -> str:
     asked = request.GET.get("status", "")
-    if asked in Case.Status.values or asked == ALL:
+    if asked in Case.Status.values or asked in (ALL, NO_CONSENT):
         return asked
     return ALL if request.GET.get("q") else Case.Status.PENDING.value
+
+
+def of_status(cases: QuerySet[Case], status: str) -> QuerySet[Case]:
+    """The cases that are listed under a status, ALL or NO_CONSENT."""
+    if status == ALL:
+        return cases
+    waiting = Q(status=Case.Status.RECEIVED, awaits_consent=True)
+    if status == NO_CONSENT:
+        return cases.filter(waiting)
+    return cases.filter(~waiting if status == Case.Status.RECEIVED else Q(), status=status)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -100,26 +117,16 @@ class StatusFilter(admin.SimpleListFilter):
     counts: dict[str, int]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        self.counts = dict(
-            Case.objects.filter(status__in=OPEN)
-            .order_by()
-            .values_list("status")
-            .annotate(number=Count("pk"))
-        )
-        order = [*OPEN, *(status for status in Case.Status if status not in OPEN)]
-        named = [
-            (status.value, f"{status.label} ({self.counts.get(status, 0)})")
-            if status in OPEN
-            else (status.value, str(status.label))
-            for status in order
-        ]
-        return [*named, (ALL, gettext("all"))]
+        self.counts = _counts()
+        still_open = [(name, f"{OPEN[name]} ({self.counts.get(name, 0)})") for name in OPEN]
+        closed = [(one.value, str(one.label)) for one in Case.Status if one not in OPEN]
+        return [*still_open, *closed, (ALL, gettext("all"))]
 
     def value(self) -> str:
         return chosen_status(self.request)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Case]) -> QuerySet[Case]:
-        return queryset if self.value() == ALL else queryset.filter(status=self.value())
+        return of_status(queryset, self.value())
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         for value, label in self.lookup_choices:
@@ -128,6 +135,18 @@ class StatusFilter(admin.SimpleListFilter):
                 "query_string": changelist.get_query_string({self.parameter_name: value}),
                 "display": label,
             }
+
+
+def _counts() -> dict[str, int]:
+    """How many cases are listed under each word of OPEN."""
+    counts = dict[str, int]()
+    stated = Case.objects.filter(status__in=OPEN).order_by()
+    for status, waits, number in stated.values_list("status", "awaits_consent").annotate(
+        number=Count("pk")
+    ):
+        name = NO_CONSENT if waits and status == Case.Status.RECEIVED else status
+        counts[name] = counts.get(name, 0) + number
+    return counts
 
 
 class QueueFilter(admin.SimpleListFilter):

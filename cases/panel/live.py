@@ -19,6 +19,7 @@ from cases.panel.filters import ALL, QueueFilter, StatusFilter, carried
 SHOWN = (
     "pk",
     "status",
+    "awaits_consent",
     "priority",
     "band",
     "outcome",

@@ -10,14 +10,14 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cases import review
-from cases.models import Case, CaseImage, Finding, RejectionReason
+from cases import access, review
+from cases.models import Case, CaseAccess, CaseImage, Finding, RejectionReason
 from cases.panel import changes, desk, presence, queue, undone
 from cases.panel.desk import Reading
 from cases.panel.forms import Decision, number_of
@@ -25,6 +25,7 @@ from cases.review import NOTE_LENGTH, Outdated
 from implants.storage import private_image_response
 from matching import encoder
 
+How = CaseAccess.How
 REFRESH_SECONDS = 4
 # While nothing is at work on the case.
 WAITING_REFRESH_SECONDS = 30
@@ -74,9 +75,8 @@ def candidates(request: HttpRequest, case_id: int) -> HttpResponse:
 @require_safe
 @can_see
 def film(request: HttpRequest, case_id: int, image_id: int) -> HttpResponseBase:
-    image = get_object_or_404(CaseImage, pk=image_id, case_id=case_id)
-    if not image.is_readable:
-        raise Http404
+    image = get_object_or_404(CaseImage.objects.shown(), pk=image_id, case_id=case_id)
+    access.seen(user=reviewer(request), case_ids=[case_id], how=How.FILM)
     is_small = "thumb" in request.GET and image.thumbnail
     return private_image_response(image.thumbnail if is_small else image.file)
 
@@ -99,6 +99,7 @@ def show(
         ),
         pk=case_id,
     )
+    access.seen(user=reviewer(request), case_ids=[case.pk], how=How.PAGE)
     if decision.is_outdated(case) and case.status in DECIDABLE:
         messages.warning(request, str(Outdated()))
     context = {
@@ -117,6 +118,14 @@ def may_decide(request: HttpRequest, case: Case) -> bool:
     return case.is_awaiting_review and request.user.has_perm("cases.decide_case")
 
 
+def no_consent_reason() -> str:
+    """What the dentist is told, unless the reviewer words it otherwise."""
+    return _(
+        "The form came without the patient's consent, so the radiograph was not analysed. Please"
+        " send it again with the consent, or add the consent to the form."
+    )
+
+
 def reasons() -> list[RejectionReason]:
     """What can be chosen from the list of reasons for the dentist."""
     return list(RejectionReason.objects.filter(is_active=True))
@@ -130,6 +139,7 @@ def _piece(request: HttpRequest, case_id: int, template: str) -> HttpResponse:
         found, pk=number_of(request.GET, "finding"), case_image__case_id=case_id
     )
     case = finding.case_image.case
+    access.seen(user=reviewer(request), case_ids=[case.pk], how=How.PAGE)
     reading = Reading(Decision.of(request.GET), can_decide=may_decide(request, case))
     block = desk.fixture_block(finding, reading)
     context = {
@@ -144,12 +154,14 @@ def _piece(request: HttpRequest, case_id: int, template: str) -> HttpResponse:
 
 def _case_context(request: HttpRequest, case: Case) -> dict[str, Any]:
     is_waiting = case.is_held or case.next_try_at is not None
+    waits_for_consent = case.is_waiting_for_consent and not case.is_held
     return {
         "title": _("Case %(number)s") % {"number": case},
         "opts": Case._meta,
         "case": case,
         "answers": list(case.answers.all()),
-        "is_processing": case.status == Case.Status.RECEIVED,
+        "is_processing": case.status == Case.Status.RECEIVED and not waits_for_consent,
+        "waits_for_consent": waits_for_consent,
         "is_film_awaited": any(image.is_awaited for image in case.images.all()),
         "refresh_seconds": WAITING_REFRESH_SECONDS if is_waiting else REFRESH_SECONDS,
         "history": changes.history(case),
@@ -176,6 +188,7 @@ def _work_context(request: HttpRequest, case: Case, decision: Decision) -> dict[
         "is_note_changed": decision.has_other_note(case),
         "can_decide": can_decide,
         "can_retry_or_reject": can_retry_or_reject,
+        "proposed_reason": no_consent_reason() if case.is_waiting_for_consent else "",
         "is_approver": is_approver,
         "can_undo": is_approver and review.can_undo(case),
         "undo_seconds": undone.seconds_to_undo(case),

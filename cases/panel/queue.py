@@ -29,7 +29,7 @@ MAX_PASSED = 200
 def listed(cases: QuerySet[Case], user: User) -> QuerySet[Case]:
     """With what a row shows: `film_id`, `picks` (the implants that stand for the case) and
     `lookers` (who else has it open now). One query, evaluated for the rows of a page only."""
-    films = CaseImage.objects.filter(case=OuterRef("pk"), width__isnull=False).exclude(file="")
+    films = CaseImage.objects.shown().filter(case=OuterRef("pk"))
     picks = queue_filters.shown_results().filter(finding__case_image__case=OuterRef("pk"))
     lookers = Presence.objects.now().exclude(user=user).filter(case=OuterRef("pk"))
     return cases.select_related("decided_by").annotate(

@@ -57,7 +57,7 @@ def test_the_queue_of_fifty_cases_takes_a_bounded_number_of_queries(
     for _ in range(50):
         make_case(implants[:1])
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(14):
         response = client.get(queue())
 
     assert len(response.context["cl"].result_list) == 50
@@ -66,7 +66,7 @@ def test_the_queue_of_fifty_cases_takes_a_bounded_number_of_queries(
 def test_the_case_page_takes_a_bounded_number_of_queries(
     client, reviewer, case, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(21):
         client.get(page(case))
 
 

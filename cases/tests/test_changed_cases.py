@@ -235,5 +235,5 @@ def test_the_pages_of_changed_cases_take_a_bounded_number_of_queries(
     reopen(case)
     change(case, fields=["tooth"])
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         client.get(page(case))

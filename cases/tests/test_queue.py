@@ -260,5 +260,5 @@ def test_a_long_list_takes_no_more_queries_than_a_short_one(
         Presence.objects.create(case=case, user=colleague)
 
     for query in ({}, {"manufacturer": "Fabricante", "q": "exemplo"}, {"status": "all"}):
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(14):
             assert len(listed(client, **query)) == 30

@@ -106,7 +106,7 @@ def test_it_is_asked_with_few_queries(client, reviewer, implants, django_assert_
     for _number in range(30):
         make_case(implants)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert ask(client, latest=0, count=0).json()["count"] == 30
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from cases import films, intake, retention, tasks
+from cases import erasure, films, intake, reconcile, retention, tasks
 from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import Case, CaseImage, Finding, Presence, Result
@@ -83,13 +83,13 @@ def test_erasing_twice_is_the_same_as_once(case: Case) -> None:
 
 
 def test_purge_takes_what_is_older_than_the_limit_and_nothing_else(case: Case) -> None:
-    assert retention.purge(days=90) == 0
+    assert retention.purge(days=90).erased == 0
     Case.objects.filter(pk=case.pk).update(created_at=timezone.now() - timedelta(days=91))
-    assert retention.purge(days=90, dry_run=True) == 1
+    assert retention.due(days=90).count() == 1
     case.refresh_from_db()
     assert case.status == Case.Status.PENDING
-    assert retention.purge(days=90) == 1
-    assert retention.purge(days=90) == 0
+    assert retention.purge(days=90).erased == 1
+    assert retention.purge(days=90).erased == 0
 
 
 def test_a_storage_that_fails_is_tried_again_by_the_next_purge(
@@ -114,14 +114,14 @@ def test_a_storage_that_fails_is_tried_again_by_the_next_purge(
     assert other.status == Case.Status.ARCHIVED
     assert default_storage.exists(broken)
 
-    assert retention.purge(days=90) == 1
+    assert retention.purge(days=90).erased == 1
     assert not default_storage.exists(broken)
 
 
 def test_a_person_is_erased_by_the_address_however_it_is_written(case: Case) -> None:
-    assert retention.erase_person(email=" Exemplo@Example.org ") == 1
-    assert retention.erase_person(email="exemplo@example.org") == 0
-    assert retention.erase_person(email="") == 0
+    assert erasure.erase_dentist(email=" Exemplo@Example.org ").case_ids == [case.pk]
+    assert erasure.erase_dentist(email="exemplo@example.org").case_ids == []
+    assert erasure.erase_dentist(email="").case_ids == []
 
 
 class Killed(BaseException):
@@ -149,7 +149,7 @@ def test_films_without_a_case_stay_where_another_installation_may_store_films_to
 ) -> None:
     settings.RAIOX_PURGE_ORPHANS = False
     default_storage.save(f"uploads/2026-01/{LOST}", ContentFile(b"x"))
-    assert retention.purge_orphans(at=tomorrow()) == 0
+    assert reconcile.purge_orphans(at=tomorrow()) == 0
     assert default_storage.exists(f"uploads/2026-01/{LOST}")
 
 
@@ -162,7 +162,7 @@ def test_a_film_whose_deletion_was_lost_is_deleted_by_the_purge(case: Case) -> N
         films.remove(list(case.images.all()))
     OrmQ.objects.all().delete()
     assert len(stored()) == 2, "the film and its thumbnail"
-    assert retention.purge_orphans(at=tomorrow()) == 2
+    assert reconcile.purge_orphans(at=tomorrow()) == 2
     assert stored() == []
 
 
@@ -182,7 +182,7 @@ def test_the_copy_of_a_run_that_was_killed_is_deleted_by_the_purge(
         intake.process(case_id=other.pk)
     intake.process(case_id=other.pk)
     assert len(stored()) == 5, "two films with their thumbnails, and the lost copy"
-    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert reconcile.purge_orphans(at=tomorrow()) == 1
     kept = CaseImage.objects.values_list("file", "thumbnail")
     assert stored() == sorted(name for names in kept for name in names)
 
@@ -196,8 +196,8 @@ def test_young_files_and_those_of_others_are_left_alone(case: Case) -> None:
         "clientes/a.jpg",
     ):
         default_storage.save(name, ContentFile(b"x"))
-    assert retention.purge_orphans() == 0
-    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert reconcile.purge_orphans() == 0
+    assert reconcile.purge_orphans(at=tomorrow()) == 1
     assert not default_storage.exists(f"uploads/2026-01/{LOST}")
     assert default_storage.exists("uploads/2026-01/notes.txt")
     assert default_storage.exists("uploads/other")
@@ -206,17 +206,23 @@ def test_young_files_and_those_of_others_are_left_alone(case: Case) -> None:
 
 
 def test_an_empty_storage_has_nothing_to_purge(db: None, caplog: pytest.LogCaptureFixture) -> None:
-    assert retention.purge_orphans() == 0
+    assert reconcile.purge_orphans() == 0
     assert not caplog.records
 
 
-def test_one_purge_deletes_a_bounded_number_of_films(
-    db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "ORPHANS_AT_ONCE", 2)
+def test_one_portion_of_the_nightly_run_ends_and_the_next_goes_on(db: None) -> None:
     for number in range(3):
         default_storage.save(f"uploads/2026-01/{number:032x}", ContentFile(b"x"))
-    assert [retention.purge_orphans(at=tomorrow()) for _ in range(3)] == [2, 1, 0]
+        default_storage.save(f"uploads/2026-02/{number:032x}", ContentFile(b"x"))
+    rest, deleted = "", 0
+    while rest is not None:
+        found = reconcile.run(after=rest, seconds=-1, at=tomorrow())
+        rest, deleted = found.rest, deleted + found.deleted
+    assert deleted == 0, "there was time for none"
+    rest = ""
+    assert reconcile.run(after="uploads/2026-01", at=tomorrow()).deleted == 3
+    assert reconcile.purge_orphans(at=tomorrow()) == 3
+    assert stored() == []
 
 
 @pytest.mark.parametrize("step", ["listdir", "get_modified_time", "delete"])
@@ -229,8 +235,8 @@ def test_a_storage_that_fails_does_not_stop_the_purge(
     default_storage.save(f"uploads/2026-01/{LOST}", ContentFile(b"x"))
     with monkeypatch.context() as patch:
         patch.setattr(default_storage._wrapped, step, failing)
-        patch.setattr(retention, "ORPHAN_AGE", timedelta(0))
-        tasks.purge_expired()
+        patch.setattr(reconcile, "ORPHAN_AGE", timedelta(0))
+        tasks.reconcile_storage()
     assert "the next run retries" in caplog.text
     assert default_storage.exists(f"uploads/2026-01/{LOST}")
-    assert retention.purge_orphans(at=tomorrow()) == 1
+    assert reconcile.purge_orphans(at=tomorrow()) == 1

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.jotform.incoming.api_submission import UPLOAD_TYPE
+from integrations.jotform.incoming.api_submission import UNANSWERABLE, UPLOAD_TYPE
 from integrations.jotform.incoming.cleaning import clean_text
 from integrations.jotform.incoming.form import FILE_NAME, GUESSES, NOT_MEANT, words
 from integrations.jotform.roles import ANSWER_ROLES, READ_ROLES
 
 EMAIL_TYPE = "control_email"
 TEXT_TYPES = ("control_textarea", "control_textbox")
-UNANSWERABLE = re.compile(r"control_(head|text|button|divider|pagebreak|image|collapse|captcha)$")
 # Types that cannot play a role, whatever they are called.
 _UNFIT = {
     "dentist_name": r"email|phone|address|date|upload|signature|checkbox|textarea|number",

@@ -88,8 +88,8 @@ def test_consent_is_given_or_not(answer: object, expected: bool) -> None:
     assert understood(q9_consentimento=answer).consent is expected
 
 
-def test_without_a_question_of_consent_there_is_none() -> None:
-    assert not understood().consent
+def test_without_a_question_of_consent_nothing_is_asked() -> None:
+    assert understood().consent is None
 
 
 def test_consent_is_read_from_the_mapped_field_only() -> None:
@@ -98,12 +98,17 @@ def test_consent_is_read_from_the_mapped_field_only() -> None:
     assert parse(fields, field_map={"consent": "10"}).consent
     assert parse(fields, field_map={"consent": "a"}).consent
     assert not parse(fields, field_map={"consent": "6"}).consent
-    assert not parse(fields, field_map={"consent": "99"}).consent
+    # It names a question that the webhook left out: a box that is not ticked.
+    assert parse(fields, field_map={"consent": "99"}).consent is False
 
 
 def test_the_best_named_question_of_consent_decides() -> None:
     assert not understood(q9_aceiteDeEmails="Sim", q10_consentimento="Não").consent
     assert understood(q9_aceiteDeEmails="Não", q10_consentimento="Sim").consent
+
+
+def test_a_question_that_is_named_better_and_was_not_answered_is_not_made_up_for() -> None:
+    assert understood(q9_aceiteDeEmails="Sim", q10_consentimento="").consent is False
 
 
 def test_a_signed_document_is_consent_and_no_film() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_the_line_printed_is_one_that_the_settings_read(
     import environ
 
     from integrations.jotform.roles import JOTFORM_ROLES
-    from raiox_site.environment import json_object
+    from raiox_site.environment import Environment
 
     for name in ("JOTFORM_FIELDS", "JOTFORM_FORM_IDS"):
         monkeypatch.setenv(name, "")
@@ -86,7 +87,8 @@ def test_the_line_printed_is_one_that_the_settings_read(
     (tmp_path / ".env").write_text(printed())
     environ.Env.read_env(str(tmp_path / ".env"))
 
-    assert json_object("JOTFORM_FIELDS", known=JOTFORM_ROLES)["files"] == "7"
+    fields = Environment(os.environ).json_object("JOTFORM_FIELDS", known=JOTFORM_ROLES)
+    assert fields["files"] == "7"
 
 
 def test_a_submission_is_understood_with_the_mapping_of_an_english_form() -> None:

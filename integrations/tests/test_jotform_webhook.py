@@ -233,13 +233,13 @@ def test_the_kept_delivery_goes_with_the_case(client: Client, db: None) -> None:
 def test_nothing_personal_is_kept_of_what_nobody_works_with(
     client: Client, db: None, settings: Any
 ) -> None:
-    from cases import retention
+    from cases import erasure
 
     preview = json.dumps({"preview": "true", "q4_email": "exemplo@example.org"})
     deliver(client, fields(rawRequest=preview))
     deliver(client, fields(submission=""))
     deliver(client, fields())
-    retention.erase_person(email="exemplo@example.org")
+    erasure.erase_dentist(email="exemplo@example.org")
     deliver(client, fields())
     kept = json.dumps(list(JotformDelivery.objects.values_list("fields", flat=True)))
     assert "exemplo" not in kept
@@ -251,13 +251,13 @@ def test_old_deliveries_are_purged(client: Client, db: None) -> None:
 
     from django.utils import timezone
 
-    from integrations import tasks
+    from cases import tasks
 
     deliver(client, fields())
-    tasks.purge_deliveries()
+    tasks.purge_leftovers()
     assert JotformDelivery.objects.count() == 1
     JotformDelivery.objects.update(received_at=timezone.now() - timedelta(days=91))
-    tasks.purge_deliveries()
+    tasks.purge_leftovers()
     assert not JotformDelivery.objects.exists()
 
 

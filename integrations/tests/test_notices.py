@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
+from cases import leftovers
 from cases.models import Case, CaseEvent
 from cases.signals import case_matched
 from integrations import notify, tasks
@@ -245,7 +246,7 @@ def test_old_notices_are_dropped(by_mail, settings):
     run()
     later(settings.RAIOX_RETENTION_DAYS * 86_400 + 60)
     kept = matched()
-    tasks.purge_deliveries()
+    leftovers.purge(leftovers.limits())
     assert [notice.case_id for notice in StaffNotice.objects.all()] == [kept.pk]
 
 

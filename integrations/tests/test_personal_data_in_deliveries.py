@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from cases import retention
+from cases import erasure, retention
 from cases.models import Case
 from integrations.jotform.incoming import readings
 from integrations.jotform.simulation.simulator import SimulatedSubmission, webhook_fields
@@ -39,8 +39,8 @@ def test_an_edited_address_is_not_left_behind_where_an_erasure_would_not_find_it
     deliver(EDITED)
     assert NEW in kept()
     assert OLD not in kept()
-    assert retention.erase_person(email=OLD) == 0
-    assert retention.erase_person(email=NEW) == 1
+    assert erasure.erase_dentist(email=OLD).case_ids == []
+    assert len(erasure.erase_dentist(email=NEW).case_ids) == 1
     assert NEW not in kept()
 
 

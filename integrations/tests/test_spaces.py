@@ -8,11 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 import requests
+from botocore.httpsession import URLLib3Session
 from django.test import Client
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
-from cases import intake, retention
+from cases import intake, reconcile, retention
 from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import Case
@@ -102,6 +103,46 @@ def test_people_see_a_signed_link_that_ends(
     assert requests.get(link, timeout=10).content.startswith(b"\xff\xd8")
 
 
+def test_without_its_signature_a_link_shows_nothing(
+    case: Case, bucket: Any, endpoint: str, client: Client, approver: Any
+) -> None:
+    client.force_login(approver)
+    path = f"/admin/cases/case/{case.pk}/films/{case.images.get().pk}/"
+    link = client.get(path)["Location"]
+    shown, bare = requests.get(link, timeout=10), link.partition("?")[0]
+    assert shown.status_code == 200
+    assert shown.headers["Content-Disposition"] == 'inline; filename="film"'
+    assert shown.headers["Cache-Control"] == "private, no-store"
+    assert requests.get(bare, timeout=10).status_code == 403
+    for key in keys(bucket):
+        assert requests.get(f"{endpoint}/{BUCKET}/{key}", timeout=10).status_code == 403
+
+
+def test_every_object_is_put_with_a_private_acl(
+    bucket: Any, film: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+    put = URLLib3Session.send
+
+    def seen(self: Any, request: Any) -> Any:
+        if request.method == "PUT":
+            acl = request.headers.get("x-amz-acl")
+            sent.append(acl.decode() if isinstance(acl, bytes) else acl)
+        return put(self, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", seen)
+    received = intake.receive(
+        source=Case.Source.UPLOAD, images=[IncomingImage(content=film())], person=Person()
+    ).case
+    intake.process(case_id=received.pk)
+    assert len(sent) >= 2
+    assert set(sent) == {"private"}
+
+
+def test_links_live_for_five_minutes_at_most() -> None:
+    assert SIGNED_URL_SECONDS <= 300
+
+
 def test_erasing_a_case_empties_the_bucket(case: Case, bucket: Any) -> None:
     retention.erase(case_id=case.pk)
     assert keys(bucket) == []
@@ -136,6 +177,6 @@ def test_films_that_no_case_names_are_purged_from_the_bucket(
     lost = f"uploads/2026-01/{'0' * 32}"
     for name in (lost, "uploads/lost", "clientes/a.jpg"):
         bucket.put_object(Bucket=BUCKET, Key=name, Body=b"x")
-    assert retention.purge_orphans() == 0
-    assert retention.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 1
+    assert reconcile.purge_orphans() == 0
+    assert reconcile.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 1
     assert sorted(keys(bucket)) == sorted([*stored_of(case), "clientes/a.jpg", "uploads/lost"])

@@ -31,6 +31,7 @@ class Waiting:
     oldest: datetime | None
     received: int
     failed: int
+    without_consent: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def waiting() -> Waiting:
         pending=Count("pk", filter=pending),
         urgent=Count("pk", filter=pending & Q(priority=Case.Priority.URGENT)),
         oldest=Min("created_at", filter=pending),
-        received=Count("pk", filter=Q(status=Status.RECEIVED)),
+        received=Count("pk", filter=Q(status=Status.RECEIVED, awaits_consent=False)),
+        without_consent=Count("pk", filter=Q(status=Status.RECEIVED, awaits_consent=True)),
         failed=Count("pk", filter=Q(status=Status.FAILED)),
     )
     return Waiting(**found)

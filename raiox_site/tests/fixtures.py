@@ -31,6 +31,7 @@ def private_media(tmp_path: Path, settings: Any) -> Path:
 def no_rate_limits(settings: Any) -> None:
     """Limits are counted in a shared cache: only the tests about them switch them on."""
     settings.RAIOX_WEBHOOK_RATE = settings.RAIOX_UPLOAD_RATE = settings.RAIOX_LOGIN_RATE = ""
+    settings.RAIOX_TOKEN_RATE = settings.RAIOX_API_RATE = ""
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +97,7 @@ def bearer(make_user: Callable[..., Any]) -> Callable[..., dict[str, str]]:
     from raiox_site.tokens import ScopedTokenSerializer
 
     def headers(user: Any) -> dict[str, str]:
-        token = ScopedTokenSerializer.get_token(user).access_token  # type: ignore[attr-defined]
+        token = ScopedTokenSerializer.get_token(user).access_token
         return {"Authorization": f"Bearer {token}"}
 
     return headers

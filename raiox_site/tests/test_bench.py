@@ -87,6 +87,14 @@ def test_the_command_measures_in_a_database_of_its_own() -> None:
     assert Case.objects.count() == 0
 
 
+def test_reading_films_is_measured_through_the_door_and_without_it() -> None:
+    out = io.StringIO()
+    call_command("bench", "decode", "--times=1", stdout=out)
+    assert len(re.findall(r"\d+\.\d ms +-?\d+\.\d ms$", out.getvalue(), re.MULTILINE)) == 6
+    assert re.search(r"starts a process: \d+ ms", out.getvalue())
+    assert re.search(r"memory of the process that reads: \d+ MB", out.getvalue())
+
+
 @pytest.mark.parametrize(
     "arguments", [["panel", "--cases=0"], ["panel", "--times=0"], ["panel", "--inside"]]
 )

@@ -124,12 +124,6 @@ def test_a_correlation_id_is_taken_over_when_it_is_harmless(client: Client) -> N
     assert len(forged) == 32
 
 
-def test_every_page_forbids_foreign_and_inline_code(client: Client) -> None:
-    policy = client.get("/admin/login/")["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
-    assert "unsafe" not in policy
-
-
 def test_roles_have_exactly_their_permissions(db: None) -> None:
     from django.contrib.auth.models import Group
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from cases.models import Case
+from cases.models import Case, Finding
 from integrations.jotform.simulation.shapes import SHAPES
 from integrations.jotform.simulation.simulator import SimulatedSubmission
 from integrations.models import JotformDelivery
@@ -17,6 +17,8 @@ from raiox_site import running
 from raiox_site.running import wait_for
 
 PLAIN = SimulatedSubmission("6200000000000000001")
+# They ask for it: their cases wait.
+WITHOUT_CONSENT = ("consent-refused", "unanswered")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,9 +47,13 @@ def test_every_shape_becomes_one_case_with_the_last_answers(
             stdout=io.StringIO(),
         )
         cases = len(SHAPES) - 1
-        wait_for(lambda: Case.objects.filter(status="pending").count() == cases, 120)
+        matched = cases - len(WITHOUT_CONSENT)
+        wait_for(lambda: Case.objects.filter(status="pending").count() == matched, 120)
 
     assert Case.objects.count() == cases
+    waiting = Case.objects.awaiting_consent()
+    assert waiting.count() == len(WITHOUT_CONSENT)
+    assert not Finding.objects.filter(case_image__case__in=waiting).exists()
     assert JotformDelivery.objects.count() == len(SHAPES) * 4
     # Old requests do not say when they were sent: of those the last one to come is believed.
     timeless = sum(not shape.change(PLAIN).says_when for shape in SHAPES.values())

@@ -24,7 +24,7 @@ class Reviewer:
         self.is_hasty = False
         self.answers: Counter[int] = Counter()
         self._base, self._username, self._password = base, username, password
-        self._rng = Random(seed)  # noqa: S311
+        self._rng = Random(seed)  # noqa: S311 # nosec B311 # invented data, the same for a seed
         self._session = requests.Session()
         self._session.trust_env = False
 

@@ -39,7 +39,7 @@ class Trouble:
     def __init__(self, desk: Desk, *, seed: int) -> None:
         self.injected: Counter[str] = Counter()
         self._desk = desk
-        self._rng = Random(seed)  # noqa: S311
+        self._rng = Random(seed)  # noqa: S311 # nosec B311 # invented data, the same for a seed
 
     def run(self, stopping: threading.Event) -> None:
         while not stopping.wait(PAUSE_SECONDS * self._rng.uniform(0.5, 1.5)):

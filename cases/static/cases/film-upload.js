@@ -1,7 +1,14 @@
 // One film in one request, some at a time. All texts come from the form's data-text-*.
 
 const AT_ONCE = 3;
-const PICTURES = ["image/jpeg", "image/png", "image/webp"];
+const PICTURES = [
+  "image/jpeg",
+  "image/png",
+  "image/webp",
+  "image/heic",
+  "image/heif",
+  "application/dicom",
+];
 
 // Why a film need not even be sent; null when the server is to judge.
 export function plainRefusal(form, file) {

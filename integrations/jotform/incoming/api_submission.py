@@ -1,5 +1,6 @@
 """Reading a submission as Jotform's API shows it. Nothing that it can hold raises."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from integrations.jotform.incoming.form import (
 )
 
 UPLOAD_TYPE = "control_fileupload"
+UNANSWERABLE = re.compile(r"control_(head|text|button|divider|pagebreak|image|collapse|captcha)$")
 
 
 def parse_api(content: Mapping[str, Any], *, field_map: Mapping[str, str]) -> Submission:
@@ -33,13 +35,23 @@ def parse_api(content: Mapping[str, Any], *, field_map: Mapping[str, str]) -> Su
     is_readable = isinstance(answers, Mapping) or answers == []
     entries = answers if isinstance(answers, Mapping) else {}
     form = Form(
-        questions=in_order(_question(clean_text(qid), entry) for qid, entry in entries.items()),
+        questions=in_order(
+            _question(clean_text(qid), entry)
+            for qid, entry in entries.items()
+            if not _is_layout(entry)
+        ),
         field_map=field_map,
         form_id=clean_text(content.get("form_id")),
         submission_id=clean_text(content.get("id")),
     )
     problem = "" if is_readable else _("The submission came without answers.")
     return replace(form.submission(), problem=problem)
+
+
+def _is_layout(entry: object) -> bool:
+    """Whether it is a heading or a button: a heading about consent asks for none."""
+    kind = entry.get("type") if isinstance(entry, Mapping) else ""
+    return bool(UNANSWERABLE.match(clean_text(kind)))
 
 
 def _question(qid: str, entry: object) -> Question:

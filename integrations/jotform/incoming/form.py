@@ -60,7 +60,8 @@ T = TypeVar("T")
 class Submission:
     """One submission as far as it could be understood; what is missing is empty.
 
-    `submitted_ms` is when it was sent, in milliseconds since 1970.
+    `submitted_ms` is when it was sent, in milliseconds since 1970; `consent` is None where the
+    form does not ask for it.
     """
 
     submission_id: str = ""
@@ -71,7 +72,7 @@ class Submission:
     dentist_email: str = ""
     patient_name: str = ""
     tooth: int | None = None
-    consent: bool = False
+    consent: bool | None = None
     submitted_ms: int | None = None
     is_preview: bool = False
     problem: str = ""
@@ -114,7 +115,7 @@ class Form:
             dentist_email=self._said("dentist_email", _email) or _email(plain.get("email")),
             patient_name=self._said("patient_name", _name) or clean_text(plain.get("paciente")),
             tooth=self._said("tooth", parse_tooth) or parse_tooth(plain.get("dente")),
-            consent=bool(self._role("consent", self._consented)),
+            consent=self._consent(),
         )
 
     def _role(self, role: str, convert: Callable[[object], T]) -> T:
@@ -131,17 +132,33 @@ class Form:
         """Like `_role`, but signatures and files say nothing of people."""
         return self._role(role, lambda answer: convert(None if holds_files(answer) else answer))
 
-    def _consented(self, answer: object) -> bool | None:
-        return consented(answer, is_own_file=self._is_own_file)
+    def _consent(self) -> bool | None:
+        """Of several questions one refusal outweighs the others. A webhook leaves a box that is
+        not ticked out: that there is one, only a mapped field tells."""
+        reference = str(self.field_map.get("consent", "")).strip()
+        if reference:
+            asked = [one for one in self.questions if one.is_meant(reference)]
+        else:
+            asked = next(filter(None, self._guesses_by_pattern("consent")), [])
+        said = [consented(one.answer, is_own_file=self._is_own_file) for one in asked]
+        if asked:
+            return True in said and False not in said
+        is_form = bool(self.questions or self.submission_id)
+        return False if reference and is_form else None
 
     def _guesses(self, role: str) -> Iterator[Question]:
+        for found in self._guesses_by_pattern(role):
+            yield from found
+
+    def _guesses_by_pattern(self, role: str) -> Iterator[list[Question]]:
         refused = NOT_MEANT.get(role)
+        free = [
+            one
+            for one in self.questions
+            if not self._is_ours(one) and not (refused and re.search(refused, words(one.name)))
+        ]
         for pattern in GUESSES[role]:
-            for one in self.questions:
-                name = words(one.name)
-                is_refused = self._is_ours(one) or (refused and re.search(refused, name))
-                if re.search(pattern, name) and not is_refused:
-                    yield one
+            yield [one for one in free if re.search(pattern, words(one.name))]
 
     def _is_ours(self, question: Question) -> bool:
         """Whether our answer is written there: it says nothing of who sent the form."""

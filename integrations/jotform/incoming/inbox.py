@@ -4,6 +4,7 @@ With an API key Jotform is asked: a delivery only says "look", its case is held 
 submission was read. Without a key the delivery itself is believed, the newest one last.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -11,11 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from cases.erasers import Wanted
 from cases.films import IncomingImage
-from cases.models import Case, client_hash
+from cases.models import Case
+from cases.persons import same_name
 from integrations.jotform.incoming import payload, readings, submissions
 from integrations.jotform.incoming.form import Submission
 from integrations.models import JotformDelivery, JotformSubmission
@@ -144,12 +147,49 @@ def _overtaking(delivery: JotformDelivery, submission: Submission) -> Case | Non
     return newest.case if newest else None
 
 
-def forget_person(email: str) -> None:
-    """A delivery that was not taken in yet has no case by which its person could be erased."""
-    identity = client_hash(email)
-    for delivery in _left():
-        if client_hash(submissions.said_in(delivery).dentist_email) == identity:
-            forget(delivery)
+def forget_case(case: Case) -> Counter[str]:
+    """A delivery holds the personal data of its case and goes with it."""
+    # A repeated delivery may not have been tied to its case.
+    repeated = Q(submission_id=case.jotform_submission_id)
+    rows = JotformDelivery.objects.filter(Q(case=case) | repeated)
+    # One that is being read is locked before its case: its reading writes the error anew.
+    known = JotformSubmission.objects.select_for_update(skip_locked=True).filter(case=case)
+    JotformSubmission.objects.filter(pk__in=[row.pk for row in known]).update(last_error="")
+    return Counter(deliveries=rows.delete()[0])
+
+
+def left_of(wanted: Wanted) -> list[JotformDelivery]:
+    """Deliveries of a person that were not taken in yet; none where nobody is named."""
+    is_nobody = not (wanted.email.strip() or wanted.patient.strip())
+    if is_nobody or (wanted.patient and not same_name(wanted.patient)):
+        return []
+    return [one for one in _left().iterator(chunk_size=200) if _is_of(one, wanted)]
+
+
+def forget_person(wanted: Wanted) -> Counter[str]:
+    """A delivery that was not taken in yet has no case by which its person could be erased. Its
+    submission is remembered as an erased case, so that polling does not bring it back."""
+    theirs = [one.pk for one in left_of(wanted)]
+    for delivery in JotformDelivery.objects.filter(pk__in=theirs):
+        forget(delivery)
+        if can_be_taken_in(submissions.said_in(delivery)):
+            Case.objects.get_or_create(
+                jotform_submission_id=delivery.submission_id,
+                defaults={"source": Case.Source.JOTFORM, "status": Case.Status.ARCHIVED},
+            )
+    return Counter(deliveries=len(theirs))
+
+
+def _is_of(delivery: JotformDelivery, wanted: Wanted) -> bool:
+    """Where a delivery cannot be read, a mention of the person is enough."""
+    said, text = submissions.said_in(delivery), str(delivery.fields).casefold()
+    address, name = wanted.email.strip().casefold(), same_name(wanted.patient)
+    is_unread = bool(said.problem)
+    has_address = said.dentist_email.strip().casefold() == address or (
+        is_unread and address in text
+    )
+    has_name = same_name(said.patient_name) == name or (is_unread and name in same_name(text))
+    return (has_address or not address) and (has_name or not name)
 
 
 def _tie(delivery: JotformDelivery, submission: Submission, case: Case) -> None:

@@ -180,7 +180,12 @@ def _replaced(row: JotformSubmission, submission: Submission) -> list[int]:
     """Ids of known films that are other ones by now: a file of the same name has its address."""
     if row.case is None or row.case.status == Case.Status.ARCHIVED:
         return []
-    known = list(row.case.images.filter(source_url__in=submission.file_urls))
+    if submissions.will_wait(row.case, submission):
+        return []
+    known = row.case.images.filter(source_url__in=submission.file_urls)
+    if row.case.awaits_consent:
+        # Nothing of it is under way.
+        known = known.exclude(sha256="")
     end = time.monotonic() + LOOK_SECONDS
     looking = Fetching(fetch_film, [image.source_url for image in known], end=end)
     try:

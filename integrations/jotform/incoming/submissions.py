@@ -6,10 +6,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from cases import changes, intake
+from cases import changes, consent, intake
 from cases.changes import Change
 from cases.films import IncomingImage
 from cases.models import Case
+from cases.terms import TERMS_VERSION
 from integrations import notify
 from integrations.jotform.incoming import payload
 from integrations.jotform.incoming.form import Submission
@@ -92,6 +93,11 @@ def revise_with_files(
     return revise(case, submission, uploaded, is_complete=False)
 
 
+def will_wait(case: Case, submission: Submission) -> bool:
+    """Whether the case waits for consent once it says what its submission says."""
+    return consent.is_lacking(case, _person(submission))
+
+
 def add_films(case: Case, uploaded: Sequence[IncomingImage]) -> Change:
     """Add films to a known case, and nothing else; one that is held stays so."""
     change = changes.revise(
@@ -104,7 +110,7 @@ def add_films(case: Case, uploaded: Sequence[IncomingImage]) -> Change:
 def _tell(case: Case, change: Change) -> None:
     if change and change.is_after_decision:
         notify.alert(kind=StaffNotice.Kind.CHANGED_AFTER_DECISION, case=case)
-        if change.has_films:
+        if change.is_reopened:
             outbox.withdraw(case=case)
         elif "tooth" in change.fields:
             outbox.correct(case=case)
@@ -154,6 +160,8 @@ def _person(submission: Submission) -> intake.Person:
         patient_name=submission.patient_name,
         tooth=submission.tooth,
         consent_at=timezone.now() if submission.consent else None,
+        consent_version=TERMS_VERSION if submission.consent else "",
+        is_consent_asked=submission.consent is not None,
     )
 
 

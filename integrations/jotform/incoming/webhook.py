@@ -16,7 +16,7 @@ from integrations.jotform.incoming import inbox, payload
 from integrations.jotform.incoming.authentication import authenticate, is_proven
 from integrations.jotform.incoming.form import Submission
 from integrations.jotform.incoming.submissions import MAX_FILMS
-from integrations.schemas import ACCEPTED, ERRORS, JOTFORM_REQUEST
+from integrations.schemas import ACCEPTED, JOTFORM_EXAMPLES, JOTFORM_REQUEST, SECRET_REFUSALS
 from integrations.throttles import WebhookThrottle
 from integrations.views import OpenDoor
 from matching import radiograph
@@ -47,10 +47,20 @@ class JotformWebhook(OpenDoor):
     parser_classes = (MultiPartParser, FormParser)
 
     @extend_schema(
+        operation_id="jotform",
         summary="Jotform webhook",
-        parameters=[OpenApiParameter("token", OpenApiTypes.STR, OpenApiParameter.QUERY)],
+        parameters=[
+            OpenApiParameter(
+                "token",
+                OpenApiTypes.STR,
+                OpenApiParameter.QUERY,
+                description="The secret of the webhook, where it is sent in the address.",
+            )
+        ],
         request=JOTFORM_REQUEST,
-        responses={200: ACCEPTED, **ERRORS},
+        responses={200: ACCEPTED, **SECRET_REFUSALS},
+        examples=JOTFORM_EXAMPLES,
+        auth=[],
     )
     def post(self, request: Request, token: str = "") -> Response:
         # Authentication reads the raw body, which form parsing would consume.

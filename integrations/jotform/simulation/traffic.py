@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import requests
 
+from integrations.jotform.incoming.payload import parse
 from integrations.jotform.simulation.loopback import FileServer
 from integrations.jotform.simulation.shapes import DOCUMENT, Shape
 from integrations.jotform.simulation.simulator import (
@@ -143,10 +144,13 @@ def edited(
 
 
 def films(submission: SimulatedSubmission) -> set[str]:
-    """The paths of the files that an instance is going to fetch."""
+    """The paths of the files that an instance is going to fetch: none without the consent that
+    the form asks for."""
     questions = [one for one in submission.uploads if one != DOCUMENT]
     names = {name for question in questions for name in submission.uploads[question]}
-    return set() if submission.is_preview else set(map(submission.upload_path, names))
+    said = parse(dict(webhook_fields(submission)), field_map={})
+    is_left_alone = submission.is_preview or said.consent is False
+    return set() if is_left_alone else set(map(submission.upload_path, names))
 
 
 def in_rounds(

@@ -60,6 +60,39 @@ def test_a_case_that_waits_says_for_what(
     desktop.check(page, f"case-{shown[1:]}")
 
 
+def test_a_case_without_consent_waits_until_an_approver_records_it(
+    desk: Desk, catalogue: list[Any]
+) -> None:
+    case = stock.add_case(0, process=False, awaits_consent=True)
+    page = desk.open(stock.page_of(case))
+    expect(page.locator("#no-consent")).to_be_visible()
+    page.locator("details.reject-side > summary").click()
+    desk.check(page, "case-no-consent")
+
+    page.locator("#no-consent [name=confirmed]").check()
+    page.locator(".record-consent [type=submit]").click()
+
+    expect(page.locator("#no-consent")).to_have_count(0)
+    case.refresh_from_db()
+    assert (bool(case.consent_at), case.awaits_consent) == (True, False)
+
+
+def test_an_export_is_downloaded_and_what_is_wrong_is_said(
+    desk: Desk, catalogue: list[Any]
+) -> None:
+    case = stock.add_case(0)
+    page = desk.open("/admin/cases/case/export/")
+    page.locator(".export-page [type=submit]").click()
+    expect(page.locator(".export-page [role=alert]")).to_be_visible()
+    desk.check(page, "export")
+
+    page.fill("[name=case_id]", str(case.pk))
+    with page.expect_download() as download:
+        page.locator(".export-page [type=submit]").click()
+
+    assert download.value.suggested_filename == "raiox-dados.zip"
+
+
 def test_a_decided_case_shows_what_became_of_its_answer(desk: Desk, catalogue: list[Any]) -> None:
     case = stock.add_case(0, source="jotform", jotform_submission_id="6100000000000000001")
 
