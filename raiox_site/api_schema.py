@@ -183,7 +183,7 @@ def with_shared_parts(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 def _refusal(status: int) -> dict[str, Any]:
     detail = {"$ref": "#/components/schemas/Detail"}
     fields = {"$ref": "#/components/schemas/FieldErrors"}
-    examples = {"detail": {"value": {"detail": _sentence(status)}}}
+    examples: dict[str, Any] = {"detail": {"value": {"detail": _sentence(status)}}}
     if status == 400:
         examples["fields"] = {"value": {"skip": [_("Give one whole number, 0 or more.")]}}
     content = {

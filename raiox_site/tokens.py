@@ -12,12 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import (
-    OpenApiExample,
-    extend_schema,
-    extend_schema_field,
-    extend_schema_serializer,
-)
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -32,6 +27,7 @@ from cases.permissions import SCOPES
 from implants.fields import Text
 from integrations.throttles import AddressThrottle
 from raiox_site import audit
+from raiox_site.access.examples import LOGIN, PAIR, REFRESH
 from raiox_site.access.scopes import scope_of
 from raiox_site.access.sign_in import sign_in
 from raiox_site.access.signing import Refresh
@@ -50,25 +46,6 @@ class LoginThrottle(AddressThrottle):
 class TokenThrottle(AddressThrottle):
     scope = "token"
     setting = "RAIOX_TOKEN_RATE"
-
-
-_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.exemplo"
-PAIR = OpenApiExample(
-    "For a reviewer",
-    value={"access": _TOKEN, "refresh": _TOKEN, "scope": "approver"},
-    response_only=True,
-)
-LOGIN = OpenApiExample(
-    "With less than all roles, and a second step",
-    value={
-        "username": "revisora",
-        "password": "uma frase longa de exemplo",
-        "scope": "reader",
-        "otp": "123456",
-    },
-    request_only=True,
-)
-REFRESH = OpenApiExample("A refresh token", value={"refresh": _TOKEN}, request_only=True)
 
 
 @extend_schema_serializer(examples=[PAIR])

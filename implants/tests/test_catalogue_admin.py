@@ -235,7 +235,7 @@ def test_the_list_takes_a_bounded_number_of_queries(
     for number in range(40):
         Implant.objects.create(manufacturer="Fabricante", name=f"Linha {number}")
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         content = html(client.get(reverse(LIST)))
 
     assert picture_url(reference) in content

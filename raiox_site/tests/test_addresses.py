@@ -27,7 +27,7 @@ def test_a_nul_in_a_filter_is_the_readers_mistake(
     answer = client.get(f"/admin/{address}")
 
     assert answer.status_code == 400
-    assert "default-src 'self'" in answer["Content-Security-Policy"]
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
 
 
 def test_a_percent_sign_before_zeros_is_no_nul(client: Client, curator: Any) -> None:

@@ -119,12 +119,13 @@ def _failing_storage(options: Options) -> Iterator[FailingStorage]:
 
 
 def _fill(options: Options, now: datetime, reviewer: User) -> None:
-    """Cases that arrived evenly over twice the nights, with their films and deliveries."""
+    """Cases that arrive evenly: a third is overdue, a third becomes due night by night, and a
+    third is still kept at the end; with their films and deliveries."""
     filling.fill(options.cases, reviewer=reviewer, seed=options.seed)
     # Those that the filling left archived hold nothing: they are not part of the trial.
     with records.unlocked():
         Case.objects.filter(status=Case.Status.ARCHIVED).delete()
-    span = timedelta(days=2 * options.nights)
+    span = timedelta(days=3 * options.nights)
     ids = list(Case.objects.order_by("pk").values_list("pk", flat=True))
     for place, pk in enumerate(ids):
         moment = now - settings.RAIOX_RETENTION_DAYS * timedelta(days=1) + span * place / len(ids)
@@ -195,6 +196,7 @@ def _holding(cases: CaseQuerySet) -> int:
 def _check_end(trial: Trial) -> None:
     at = trial.moment(trial.options.nights)
     kept = Case.objects.filter(created_at__gte=_limit(at))
+    trial.expect(kept.exists(), "nothing was to be kept: the trial says little")
     films = CaseImage.objects.filter(case__in=kept)
     trial.expect(not retention.due(at=at).exists(), "something due is left")
     trial.expect(_holding(kept) == kept.count(), "a case that is not due lost something")
