@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, OpenApiTypes
 
 # A text with something in it, and without NUL, which PostgreSQL cannot store.
-TEXT = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+TEXT = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
 WITHOUT_NUL = r"^[^\u0000]*$"
 PICTURES = ("image/jpeg", "image/png", "image/webp")
 IMPLANT: dict[str, Any] = {

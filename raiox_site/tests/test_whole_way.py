@@ -97,9 +97,11 @@ def test_from_the_webhook_to_the_answer_in_jotform_exactly_once(
     jotform.add(submission, **{"radiografia.png": film(kind="PNG")})
     log = tmp_path / "processes.log"
     with running.web(variables, log) as base, running.worker(variables, log):
-        for _delivery in range(2):
-            answer = post_webhook(f"{base}/jotform", webhook_fields(submission))
-            assert answer.json()["status"] == "accepted"
+        answers = [
+            post_webhook(f"{base}/jotform", webhook_fields(submission)) for _delivery in range(2)
+        ]
+        assert [answer.json()["status"] for answer in answers] == ["accepted"] * 2
+        answer = answers[0]
         case_id = answer.json()["case_id"]
         wait_for(lambda: status(case_id) == "pending", 60)
 
@@ -125,6 +127,12 @@ def test_from_the_webhook_to_the_answer_in_jotform_exactly_once(
     assert Case.objects.count() == 1
     events = list(CaseEvent.objects.filter(case_id=case_id).values_list("what", flat=True))
     assert events == ["received", "matched", "approved", "answer_queued", "answer_sent"]
+    told = log.read_text()
+    for first, wrote in ((answer, events[:2]), (decided.history[0], events[2:])):
+        request_id = first.headers["X-Request-ID"]
+        theirs = CaseEvent.objects.filter(case_id=case_id, correlation_id=request_id)
+        assert [event.what for event in theirs] == wrote
+        assert told.count(f"[{request_id}]") >= 2
 
 
 def test_a_worker_killed_in_the_middle_of_a_case_finishes_it_once_after_its_restart(
