@@ -165,6 +165,6 @@ class CaseAdmin(admin.ModelAdmin):
     def _to_case_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if not object_id.isdecimal():
+        if not object_id.isdecimal() or len(object_id) > 18:
             raise Http404
         return redirect("admin:cases_case_review", int(object_id))

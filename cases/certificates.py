@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from cases import correlation
-from cases.models import Case, CaseImage, Erasure, ReferenceProposal
+from cases.models import Case, CaseImage, DoomedFile, Erasure, ReferenceProposal
 
 CASES_ON_A_PAGE = 100
 _SALT = "raiox.erasure-certificate"
@@ -51,7 +51,8 @@ def note(certificate: Erasure | None, case: Case, counts: Counter[str]) -> None:
 def left(certificate: Erasure) -> QuerySet[Case]:
     """Its cases that still hold something of what it covers."""
     films = CaseImage.objects.filter(case=OuterRef("pk")).exclude(file="", thumbnail="")
-    holding = ~Q(status=Case.Status.ARCHIVED) | Q(Exists(films))
+    doomed = DoomedFile.objects.filter(case=OuterRef("pk"))
+    holding = ~Q(status=Case.Status.ARCHIVED) | Q(Exists(films)) | Q(Exists(doomed))
     if is_asked(certificate):
         made = ReferenceProposal.objects.filter(finding__case_image__case=OuterRef("pk"))
         holding |= Q(Exists(made))

@@ -64,7 +64,7 @@ def revise(
             change = _apply(case, person, [*_addresses(case, images, gone), *stored], gone)
             if case.is_held and confirms:
                 _confirm(case, form_id)
-    films.discard(row for row in stored if row.pk is None)
+    films.discard((row for row in stored if row.pk is None), case=case)
     return change
 
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
-_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = "correlation_id"
 
 

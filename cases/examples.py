@@ -51,6 +51,7 @@ CASE: dict[str, Any] = {
     "revision": 1,
     "priority": 0,
     "band": "high",
+    "decision": "approved",
     "outcome": "identified",
     "dentist_name": "Dra. Exemplo",
     "dentist_email": "exemplo@example.org",

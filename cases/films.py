@@ -9,10 +9,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from cases import doomed
 from cases.models import Case, CaseImage
 from implants.storage import STORAGE_ERRORS
 from matching import finder, radiograph
-from matching.queue import enqueue
 from matching.radiograph import Radiograph
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,6 @@ FOLDER = "uploads"
 MONTH = re.compile(r"\d{4}-\d{2}")
 OURS = re.compile(r"[0-9a-f]{32}")
 THUMBNAIL_SIDE = 240
-DELETE_TASK = "cases.tasks.delete_film"
 Fetch = Callable[[str], bytes]
 
 
@@ -67,10 +66,20 @@ def store(image: IncomingImage) -> CaseImage:
     return row
 
 
-def discard(rows: Iterable[CaseImage]) -> None:
-    """Delete the stored bytes of rows that were never saved."""
+def discard(rows: Iterable[CaseImage], *, case: Case | None = None) -> None:
+    """Delete the stored bytes of rows that were never saved. Where their `case` is known, what
+    the storage does not delete now goes later; else raises what the storage does."""
+    rows = list(rows)
+    if case is not None:
+        doomed.try_delete(doomed.doom(case_id=case.pk, names=_names(rows)))
+        return
     for row in rows:
         delete_files(row)
+
+
+def _names(rows: Iterable[CaseImage]) -> Iterator[str]:
+    for row in rows:
+        yield from (str(stored.name) for stored in (row.thumbnail, row.file) if stored)
 
 
 def delete_files(image: CaseImage) -> None:
@@ -116,11 +125,11 @@ def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
     with transaction.atomic():
         if is_wanted := _is_wanted(image):
             image.save(update_fields=["file", "sha256", "width", "height", "error", "is_awaited"])
+        unnamed = raw if is_wanted else str(image.file.name)
+        gone = doomed.doom(case_id=image.case_id, names=[unnamed])
+    doomed.try_delete(gone)
     if not is_wanted:
-        discard([image])
         raise CaseMovedOn
-    if raw:
-        image.file.storage.delete(raw)
     return film
 
 
@@ -140,8 +149,8 @@ def prepare(image: CaseImage, film: Radiograph) -> None:
     with transaction.atomic():
         rows = CaseImage.objects.filter(pk=image.pk, thumbnail="")
         is_kept = _is_wanted(image) and rows.update(thumbnail=name, suggested_boxes=boxes)
-    if name and not is_kept:
-        image.thumbnail.storage.delete(name)
+        gone = [] if is_kept else doomed.doom(case_id=image.case_id, names=[name])
+    doomed.try_delete(gone)
 
 
 def _is_wanted(image: CaseImage) -> bool:
@@ -182,9 +191,9 @@ def listed(folder: str) -> tuple[list[str], list[str]]:
 
 
 def remove(images: Sequence[CaseImage]) -> None:
-    """Delete films that their sender took back, with what was found on them; a task deletes
-    their files, once the transaction of the caller is committed."""
+    """Delete films of one case that their sender took back, with what was found on them; a task
+    deletes their files, once the transaction of the caller is committed."""
+    if not images:
+        return
     CaseImage.objects.filter(pk__in=[image.pk for image in images]).delete()
-    for stored in (file for image in images for file in (image.thumbnail, image.file)):
-        if stored:
-            enqueue(DELETE_TASK, str(stored.name))
+    doomed.delete_later(doomed.doom(case_id=images[0].case_id, names=_names(images)))

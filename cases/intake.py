@@ -109,13 +109,13 @@ def receive(
                 case = _create(source, person, submission_id, form_id, reason, hold)
                 _begin(case, rows, run_inline=run_inline)
     except IntegrityError:
-        films.discard(rows)
         twin = _known_case(submission_id, images, person)
+        films.discard(rows, case=twin)
         if twin is None:
             raise
         return Received(twin, is_new=False)
     if known is not None:
-        films.discard(rows)
+        films.discard(rows, case=known)
         return Received(known, is_new=False)
     return Received(case, is_new=True)
 

@@ -3,7 +3,7 @@ for less and then puts the next one on the queue."""
 
 import logging
 
-from cases import erasure, leftovers, reconcile, retention
+from cases import doomed, erasure, leftovers, reconcile, retention
 from cases.models import Erasure
 from cases.retention import Place
 from matching.queue import enqueue
@@ -11,6 +11,7 @@ from matching.queue import enqueue
 SECONDS = 40.0
 PURGE_TASK = "cases.tasks.purge_expired"
 FINISH_ALL_TASK = "cases.tasks.finish_erasures"
+DOOMED_TASK = "cases.tasks.delete_doomed"
 LEFTOVERS_TASK = "cases.tasks.purge_leftovers"
 RECONCILE_TASK = "cases.tasks.reconcile_storage"
 log = logging.getLogger(__name__)
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 
 def purge_cases(*, is_again: bool = False, after: int = 0) -> None:
     """First the cases that are due; then, each by its own tasks, erasures that are still open,
-    rows that are too old, and what the storage and the rows say of each other."""
+    files that nothing names any more, rows that are too old, and what the storage and the rows
+    say of each other."""
     report = retention.purge(place=Place(is_again, after), seconds=SECONDS)
     log.info("retention: %d cases erased, %d failed", report.erased, len(report.failed))
     if report.rest:
@@ -31,6 +33,14 @@ def finish_erasures(*, after: int = 0) -> None:
     rest = erasure.go_on_with_all(after=after, seconds=SECONDS)
     if rest is not None:
         enqueue(FINISH_ALL_TASK, rest)
+    else:
+        enqueue(DOOMED_TASK)
+
+
+def delete_doomed(*, after: int = 0) -> None:
+    rest = doomed.delete_all(after=after, seconds=SECONDS)
+    if rest is not None:
+        enqueue(DOOMED_TASK, rest)
     else:
         enqueue(LEFTOVERS_TASK)
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cases import doomed
 from cases.models import Case, CaseEvent, Finding, ReferenceProposal
 from cases.verdicts import ReviewError, StateConflict
 from implants.models import ReferenceImage
@@ -24,8 +25,8 @@ def propose(*, finding_id: int, implant_id: int, by: User) -> ReferenceProposal:
     """Propose a fixture as a reference of the implant that was approved for it.
 
     One that is proposed already stays so. Raises ReviewError when the case has no consent,
-    the film is gone, or the fixture was not identified as that implant; StateConflict when a
-    curator has decided about it before.
+    the film is gone, the fixture is not marked on it, or was not identified as that implant;
+    StateConflict when a curator has decided about it before.
     """
     with transaction.atomic():
         case = _lock_case(finding_id)
@@ -46,7 +47,8 @@ def accept(*, proposal_id: int, by: User) -> ReferenceImage:
     verified by the curator, with nothing that leads back to the case.
 
     The film is read and stored outside the transaction; of two curators one wins. Raises
-    ReviewError when the film cannot be used, is gone, or is a reference already, StateConflict
+    ReviewError when the film cannot be used, is gone, the fixture is not marked on it or is a
+    reference already, StateConflict
     when the proposal or the decision behind it does not stand any more,
     ReferenceProposal.DoesNotExist.
     """
@@ -67,7 +69,7 @@ def accept(*, proposal_id: int, by: User) -> ReferenceImage:
         raise ReviewError(_("This picture is already a reference.")) from error
     finally:
         if not is_kept:
-            _discard(reference)
+            _discard(reference, proposal.finding.case_image.case_id)
     return reference
 
 
@@ -80,15 +82,17 @@ def decline(*, proposal_id: int, by: User) -> ReferenceProposal:
 
 
 def picture(proposal: ReferenceProposal) -> bytes:
-    """What would become the reference: the fixture upright, or the whole film where no fixture
-    is marked; a greyscale JPEG without metadata. Raises ReviewError when it cannot be made."""
+    """What would become the reference: the fixture upright, a greyscale JPEG without metadata.
+    Raises ReviewError when it cannot be made, or no fixture is marked: a whole film may name
+    somebody, and would outlive its case."""
+    box = _box(proposal.finding)
     image = proposal.finding.case_image
     if not image.is_readable:
         raise ReviewError(_film_gone())
     try:
         with image.file.open("rb") as file:
             film = radiograph.load(file.read())
-        return _cut(film, proposal.finding)
+        return _cut(film, box)
     except (RadiographError, BoxError) as error:
         raise ReviewError(str(error)) from error
     except FileNotFoundError as error:
@@ -104,7 +108,10 @@ def withdraw(case: Case) -> None:
     proposals = ReferenceProposal.objects.filter(finding__case_image__case=case)
     made = list(proposals.exclude(reference=None).values_list("reference_id", flat=True))
     proposals.delete()
-    ReferenceImage.objects.filter(pk__in=made).delete()
+    references = ReferenceImage.objects.filter(pk__in=made)
+    names = [name for pair in references.values_list("file", "thumbnail") for name in pair]
+    doomed.delete_later(doomed.doom(case_id=case.pk, names=names))
+    references.delete()
 
 
 def hide_references(case: Case) -> None:
@@ -161,8 +168,17 @@ def _check(case: Case, finding: Finding, implant_id: int) -> None:
         )
     if not finding.case_image.is_readable:
         raise ReviewError(_film_gone())
+    _box(finding)
     if not finding.results.filter(implant_id=implant_id, approved=True).exists():
         raise StateConflict(_("This fixture was not identified as this implant."))
+
+
+def _box(finding: Finding) -> Box:
+    if not finding.box:
+        raise ReviewError(
+            _("Mark the fixture on the film first: only its crop may become a reference.")
+        )
+    return Box.of(finding.box)
 
 
 def _film_gone() -> str:
@@ -189,11 +205,9 @@ def _locked(proposal_id: int) -> ReferenceProposal:
     return _open(proposal_id)
 
 
-def _cut(film: Radiograph, finding: Finding) -> bytes:
+def _cut(film: Radiograph, box: Box) -> bytes:
     """Raises RadiographError when what is cut out could not be searched."""
-    if not finding.box:
-        return film.clean_copy()
-    cut = Radiograph(Box.of(finding.box).cut(film.image), "").clean_copy()
+    cut = Radiograph(box.cut(film.image), "").clean_copy()
     radiograph.load(cut)
     return cut
 
@@ -221,11 +235,9 @@ def _stored(proposal: ReferenceProposal, content: bytes, by: User) -> ReferenceI
     return reference
 
 
-def _crop(finding: Finding, cut: Radiograph) -> dict[str, float] | None:
+def _crop(finding: Finding, cut: Radiograph) -> dict[str, float]:
     """Where the fixture lies on the picture that was cut out: in its middle, upright."""
-    if not finding.box:
-        return None
-    box = Box.of(finding.box)
+    box = _box(finding)
     return Box(cut.width / 2, cut.height / 2, box.width, box.height).as_json()
 
 
@@ -237,11 +249,9 @@ def _refuse_twin(sha256: str) -> None:
         )
 
 
-def _discard(reference: ReferenceImage) -> None:
-    try:
-        reference.file.storage.delete(str(reference.file.name))
-    except STORAGE_ERRORS:
-        log.exception("a picture that became no reference could not be deleted")
+def _discard(reference: ReferenceImage, case_id: int) -> None:
+    """Delete a picture that became no reference, or write down that it is to go."""
+    doomed.try_delete(doomed.doom(case_id=case_id, names=[str(reference.file.name)]))
 
 
 def _close(proposal: ReferenceProposal, status: ReferenceProposal.Status, by: User) -> None:

@@ -16,8 +16,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from cases import certificates, erasers, films, proposals
-from cases.models import Case, CaseEvent, CaseImage, Erasure, Finding
+from cases import certificates, doomed, erasers, films, proposals
+from cases.models import Case, CaseEvent, CaseImage, DoomedFile, Erasure, Finding
 from cases.models.case import CaseQuerySet
 from implants.storage import STORAGE_ERRORS
 
@@ -149,6 +149,9 @@ def _erase_due(step: Place, book: certificates.Book, report: Report) -> None:
 
 def _forget_person(case: Case, by: User | None) -> Counter[str]:
     if case.status != Case.Status.ARCHIVED:
+        if case.status == Case.Status.APPROVED:
+            # By which the decision is known from now on.
+            case.outcome = Finding.Outcome.IDENTIFIED
         case.status = Case.Status.ARCHIVED
         case.record(CaseEvent.What.ARCHIVED, actor=by)
     held = [name for name in PERSONAL_FIELDS if getattr(case, name)]
@@ -180,6 +183,7 @@ def _delete_files(case: Case, certificate: Erasure | None, *, is_asked: bool) ->
     """Everything has its turn; then the first error is raised."""
     stored = case.images.exclude(file="", thumbnail="")
     steps = [partial(_delete_film, case, image, certificate) for image in stored]
+    steps += [partial(_delete_doomed, case, row, certificate) for row in case.doomed_files.all()]
     if is_asked:
         made = proposals.references_of(case)
         steps += [partial(_delete_reference, case, pk, certificate) for pk in made]
@@ -204,6 +208,13 @@ def _delete_film(case: Case, image: CaseImage, certificate: Erasure | None) -> N
         row = CaseImage.objects.filter(pk=image.pk).exclude(file="", thumbnail="")
         if row.update(file="", thumbnail="", purged_at=timezone.now()):
             certificates.note(certificate, case, counts)
+
+
+def _delete_doomed(case: Case, row: DoomedFile, certificate: Erasure | None) -> None:
+    doomed.delete_file(row)
+    with transaction.atomic():
+        if doomed.forget(row):
+            certificates.note(certificate, case, Counter(films=1))
 
 
 def _delete_reference(case: Case, reference_id: int, certificate: Erasure | None) -> None:

@@ -122,6 +122,12 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
     outcome = serializers.ChoiceField(
         choices=Finding.Outcome.choices, allow_blank=True, read_only=True
     )
+    # Also of a case that was erased since; empty where nothing is decided.
+    decision = serializers.ChoiceField(
+        choices=[Case.Status.APPROVED.value, Case.Status.REJECTED.value],
+        allow_blank=True,
+        read_only=True,
+    )
     undo_until = serializers.SerializerMethodField()
 
     class Meta:
@@ -135,14 +141,13 @@ class CaseSerializer(serializers.ModelSerializer[Case]):
             "revision",
             "priority",
             "band",
+            "decision",
             "outcome",
             "dentist_name",
             "dentist_email",
             "patient_name",
             "tooth",
             "consent_at",
-            "consent_version",
-            "awaits_consent",
             "consent_version",
             "awaits_consent",
             "failure",

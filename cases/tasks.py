@@ -2,16 +2,25 @@
 
 from django.core.files.storage import default_storage
 
-from cases import catchup, intake, nightly, sweep
-from cases.models import Erasure
+from cases import catchup, doomed, intake, nightly, sweep
+from cases.models import DoomedFile, Erasure
 
 
 def process_case(case_id: int) -> None:
     intake.process(case_id=case_id)
 
 
-def delete_film(name: str) -> None:
-    default_storage.delete(name)
+def delete_film(which: int | str) -> None:
+    """By the id of its `DoomedFile`; tasks of an earlier version name the file itself."""
+    if isinstance(which, str):
+        default_storage.delete(which)
+        return
+    for row in DoomedFile.objects.filter(pk=which):
+        doomed.delete(row)
+
+
+def delete_doomed(after: int = 0) -> None:
+    nightly.delete_doomed(after=after)
 
 
 def sweep_cases() -> None:

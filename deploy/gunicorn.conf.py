@@ -7,7 +7,9 @@ import gunicorn
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 worker_class = "raiox_site.web_worker.BoundedWorker"
 workers = int(os.environ.get("RAIOX_WEB_PROCESSES") or 1)
-threads = 8
+# Waiting for slow clients costs a thread each; the service as a whole keeps some 50 database
+# connections at most, half of what PostgreSQL has by default.
+threads = max(8, min(24, 48 // workers))
 timeout = 60
 graceful_timeout = 20
 # What we run is nobody's business.

@@ -71,7 +71,7 @@ class ImplantViewSet(
 
 
 class Picture(APIView):
-    """The first reference film of an implant. Reference films show no patient."""
+    """The first reference picture of an implant that is no patient's film."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -85,7 +85,7 @@ class Picture(APIView):
         auth=[],
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
-        reference = get_object_or_404(Implant, pk=pk).picture
+        reference = get_object_or_404(Implant.objects.active(), pk=pk).public_picture
         if reference is None:
             raise Http404
         response = private_image_response(reference.file, may_be_kept=True)

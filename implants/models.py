@@ -180,6 +180,16 @@ class Implant(models.Model):
         """The first reference that can be read (uses a prefetch when there is one)."""
         return next((one for one in self.references.all() if not one.error), None)
 
+    @property
+    def public_picture(self) -> "ReferenceImage | None":
+        """The first reference that can be read and is no patient's film: what anybody may see of
+        an implant that is offered (uses a prefetch when there is one)."""
+        if not self.is_active:
+            return None
+        clinic = ReferenceImage.Provenance.CLINIC
+        readable = (one for one in self.references.all() if not one.error)
+        return next((one for one in readable if one.provenance != clinic), None)
+
 
 def _plain(value: Decimal) -> str:
     text = f"{Decimal(value):f}"

@@ -8,8 +8,8 @@ from implants.models import Implant
 
 
 def picture_url(implant: Implant, request: Request) -> str | None:
-    """Address of an implant's picture; None where it has no reference that can be read."""
-    if implant.picture is None:
+    """Address of an implant's picture; None where it has none that anybody may see."""
+    if implant.public_picture is None:
         return None
     return request.build_absolute_uri(reverse("implant-picture", args=[implant.pk]))
 

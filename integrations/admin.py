@@ -49,6 +49,7 @@ class ResultReturnAdmin(ReadOnlyAdmin):
     ]
     list_display_links = None
     list_filter = ["status", "channel"]
+    linked_lookups = ("status__in",)
     list_per_page = 50
 
     @admin.display(description=_("case"), ordering="case_id")

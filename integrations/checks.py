@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Info, Warning, register
 
 from integrations import notify
 
@@ -39,5 +39,23 @@ def links_lead_somewhere(**kwargs: Any) -> list[CheckMessage]:
             "Notices to staff carry no links: RAIOX_PUBLIC_URL is not an address.",
             hint="Set RAIOX_PUBLIC_URL=https://<host>.",
             id="integrations.W004",
+        )
+    ]
+
+
+@register()
+def consent_is_asked(**kwargs: Any) -> list[CheckMessage]:
+    """An Info only: a form need not ask, and `check --deploy` fails on warnings. The webhook's
+    token alone says nothing of a form: the plain webhook has it too."""
+    has_form = settings.JOTFORM_FORM_IDS or settings.JOTFORM_FIELDS or settings.JOTFORM_WEBHOOK_URL
+    is_known = settings.JOTFORM_API_KEY or str(settings.JOTFORM_FIELDS.get("consent", "")).strip()
+    if is_known or not has_form:
+        return []
+    return [
+        Info(
+            "A box of consent that a dentist leaves empty cannot be seen: Jotform's webhook leaves "
+            "it out, and such a case is not held.",
+            hint='Set JOTFORM_API_KEY, or name the question: JOTFORM_FIELDS={"consent": "<id>"}.',
+            id="integrations.I005",
         )
     ]

@@ -1,8 +1,10 @@
 """`POST /webhook` and `POST /upload`: plain clients, answered at once with the nearest implants."""
 
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -23,6 +25,7 @@ from integrations.jotform.incoming.authentication import (
     NotAuthentic,
     is_authentic,
     is_proven,
+    is_refuted,
 )
 from integrations.jotform.incoming.webhook import accept_submission
 from integrations.schemas import (
@@ -43,6 +46,9 @@ from matching.radiograph import Radiograph
 TWIN_WAIT_SECONDS = 15.0
 # Slow addresses may hold this many request threads of a process, never all of them.
 _fetching = threading.BoundedSemaphore(4)
+# A large film takes a processor for a second or two: more of them at once would all be late.
+_comparing = threading.BoundedSemaphore(max(2, min(4, os.cpu_count() or 1)))
+TURN_WAIT_SECONDS = 12.0
 
 
 class NotNow(APIException):
@@ -51,8 +57,10 @@ class NotNow(APIException):
 
 
 class Webhook(OpenDoor):
-    """JSON with `image_url`: fetched, matched, answered with the three nearest implants.
-    JSON with `submissionID`: accepted as a Jotform submission, processed by the worker."""
+    """JSON with `image_url`: fetched, matched, answered with the three nearest implants; the
+    secret (`?token=` or `x-jf-signature`) may be left out, a wrong one is refused (401).
+    JSON with `submissionID`: accepted as a Jotform submission, processed by the worker; needs
+    the secret."""
 
     throttle_classes = (WebhookThrottle,)
     parser_classes = (JSONParser,)
@@ -76,6 +84,8 @@ class Webhook(OpenDoor):
     def post(self, request: Request) -> Response:
         # A signature is checked against the raw body, which parsing would consume.
         is_jotform = is_authentic(request._request)
+        if is_refuted(request._request):
+            raise NotAuthentic
         if not isinstance(request.data, Mapping):
             raise ParseError(_("Send a JSON object."))
         if "submissionID" in request.data:
@@ -85,9 +95,8 @@ class Webhook(OpenDoor):
             return accept_submission(submission, fields=dict(request.data))
         body = WebhookSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        film = radiograph.load(_fetch(body.validated_data["image_url"]))
         case = identify(
-            film,
+            _fetch(body.validated_data["image_url"]),
             source=Case.Source.WEBHOOK,
             person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
         )
@@ -118,7 +127,7 @@ class Upload(OpenDoor):
         body = UploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         case = identify(
-            radiograph.load(body.validated_data["file"].read()),
+            body.validated_data["file"].read(),
             source=Case.Source.UPLOAD,
             person=intake.Person(client_id=body.validated_data["client_id"]),
         )
@@ -134,18 +143,35 @@ def _fetch(url: str) -> bytes:
         _fetching.release()
 
 
-def identify(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
+def identify(data: bytes, *, source: Case.Source, person: intake.Person) -> Case:
     """The matched case of one film: a new one, or that of the same film of the same client.
 
-    Raises NotNow when no answer can be given now; the case is kept.
+    Raises RadiographError for what is no film, NotNow when no answer can be given now: the case
+    is kept, unless too many films were being worked on to begin with this one.
     """
+    with _turn():
+        case = _compared(radiograph.load(data), source=source, person=person)
+    return _settled(case)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _comparing.acquire(timeout=TURN_WAIT_SECONDS):
+        raise NotNow(_("Too many images are being read at this moment. Please try again."))
+    try:
+        yield
+    finally:
+        _comparing.release()
+
+
+def _compared(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
     received = intake.receive(
         source=source, images=[IncomingImage(film=film)], person=person, run_inline=True
     )
     case = intake.reopen(case_id=received.case.pk)
     if case.status == Case.Status.RECEIVED:
         case = intake.process(case_id=case.pk, decoded={film.sha256: film})
-    return _settled(case)
+    return case
 
 
 def _settled(case: Case) -> Case:

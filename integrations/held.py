@@ -16,7 +16,9 @@ def of_case(case: Case) -> dict[str, list[Row]]:
         theirs |= Q(submission_id=case.jotform_submission_id)
     deliveries = JotformDelivery.objects.filter(theirs)
     return {
-        "deliveries": [columns(row) for row in deliveries.order_by("pk")],
+        "deliveries": [
+            columns(row) for row in deliveries.order_by("pk") if inbox.is_about(row, case)
+        ],
         "jotform": [columns(row) for row in JotformSubmission.objects.filter(case=case)],
         "answers": [columns(row) for row in ResultReturn.objects.filter(case=case)],
         "notices": [columns(row) for row in StaffNotice.objects.filter(case=case)],

@@ -15,6 +15,7 @@ from matching.encoder import has_random_weights
 from raiox_site import dashboard, help
 from raiox_site.access import second_step
 from raiox_site.dashboard import charts
+from raiox_site.strict_lists import strict
 
 
 class RaioxAdminSite(admin.AdminSite):
@@ -24,6 +25,10 @@ class RaioxAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
     # "View site" would only lead back to the panel.
     site_url = None
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Every page, also those that other packages bring, has a strict list."""
+        super().register(model_or_iterable, strict(admin_class or admin.ModelAdmin), **options)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
@@ -59,6 +64,14 @@ class RaioxAdminSite(admin.AdminSite):
         if not {"next"} & {*request.GET, *request.POST}:
             context["next"] = reverse("admin:index")
         return cast(HttpResponse, PanelLogin.as_view(extra_context=context)(request))
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        from raiox_site.access.own_password import OwnPassword
+
+        context = {**self.each_context(request), **(extra_context or {})}
+        return OwnPassword.as_view(extra_context=context)(request)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         from raiox_site.access import pages, panel_login

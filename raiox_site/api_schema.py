@@ -49,7 +49,7 @@ HEADERS: dict[str, Any] = {
         "description": "Correlation id: the one sent in `X-Request-ID` (8 to 64 letters, digits, "
         "`.`, `_`, `-`), or a new one. It is in the log and in the history of the case.",
         "required": True,
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
         "example": "7d0c7d1f6a4e4c0f9a0f3f6d2b1c5e88",
     },
     "X-Total-Count": {

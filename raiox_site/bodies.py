@@ -1,6 +1,7 @@
 """Bodies of requests: bounded before anything reads them, and taken in where their length was not
 announced."""
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from tempfile import SpooledTemporaryFile
@@ -9,27 +10,27 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.core.handlers.wsgi import WSGIRequest
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from gunicorn.http.errors import ParseException
 
 from integrations.uploads import ENVELOPE_BYTES, MAX_REQUEST_BYTES, PayloadTooLarge, RequestTooLarge
-from raiox_site.errors import bad_request, length_required
+from raiox_site.errors import bad_request, length_required, service_unavailable
+from raiox_site.sessions import is_logged_in
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
-DOORS = ("/upload", "/webhook", "/jotform")
+DOORS = re.compile(r"/(upload|webhook|jotform(/[^/]+)?)/?")
 PIECE_BYTES = 64 * 1024
 IN_MEMORY_BYTES = 1024 * 1024
 
 
 def largest_body(request: HttpRequest) -> int:
     """How many bytes the body of a request may have, by its address: a film and its form at the
-    doors; many films in the panel, for whoever has a session; a small form everywhere else."""
-    path = request.path_info
-    if path.startswith(DOORS):
+    doors; many films in the panel, for whoever is logged in; a small form everywhere else."""
+    if DOORS.fullmatch(request.path_info):
         return int(settings.RAIOX_MAX_IMAGE_BYTES) + ENVELOPE_BYTES
-    has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
-    return MAX_REQUEST_BYTES if path.startswith("/admin/") and has_session else ENVELOPE_BYTES
+    return MAX_REQUEST_BYTES if is_logged_in(request) else ENVELOPE_BYTES
 
 
 def bounded(get_response: Handler) -> Handler:
@@ -38,11 +39,17 @@ def bounded(get_response: Handler) -> Handler:
     body for an empty one; here it becomes a body of known length."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        limit = largest_body(request)
-        announced = request.META.get("CONTENT_LENGTH") or "0"
-        if announced.isdecimal() and int(announced) > limit:
+        is_chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+        size = _announced(request)
+        if not is_chunked and size <= ENVELOPE_BYTES:
+            return get_response(request)
+        try:
+            limit = largest_body(request)
+        except (OperationalError, InterfaceError):
+            return service_unavailable(request)
+        if size > limit:
             return bad_request(request, RequestTooLarge(limit=limit))
-        if "chunked" not in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        if not is_chunked:
             return get_response(request)
         if not request.META.get("wsgi.input_terminated"):
             return length_required(request)
@@ -54,6 +61,11 @@ def bounded(get_response: Handler) -> Handler:
             return get_response(with_body(request, body, size))
 
     return middleware
+
+
+def _announced(request: HttpRequest) -> int:
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    return int(announced[:18]) if announced.isdecimal() else 0
 
 
 def take_in(source: Any, body: IO[bytes], *, limit: int) -> int:

@@ -1,17 +1,20 @@
 """What surrounds every request."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import Error, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from cases import correlation as correlation_id
 from integrations.throttles import ApiThrottle
+from raiox_site.bodies import DOORS
 from raiox_site.errors import bad_request, service_unavailable, too_many_requests
+from raiox_site.sessions import is_logged_in
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +22,8 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Asked for every few seconds, or many times for one page: worth a line only when refused.
 UNREMARKABLE = ("/ping", "/health", "/metrics", "/static/")
-UNCOUNTED = ("/ping", "/static/", "/upload", "/webhook", "/jotform")
+PROBES = ("/ping", "/health", "/healthcheck")
+UNCOUNTED = re.compile(rf"/ping/?|/static/.*|{DOORS.pattern}")
 
 
 def correlation(get_response: Handler) -> Handler:
@@ -38,6 +42,19 @@ def correlation(get_response: Handler) -> Handler:
             told = (request.method, request.path, response.status_code, spent_ms)
             log.info("%s %s -> %d in %.0f ms", *told)
         return response
+
+    return middleware
+
+
+def probes_by_address(get_response: Handler) -> Handler:
+    """Load balancers ask for the state of a host by its address, which is no name of the service:
+    there the Host is replaced before it is judged. The answers name no host."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.rstrip("/") in PROBES:
+            name = settings.ALLOWED_HOSTS[0].lstrip(".")
+            request.META["HTTP_HOST"] = "localhost" if name == "*" else name
+        return get_response(request)
 
     return middleware
 
@@ -72,10 +89,13 @@ def limited(get_response: Handler) -> Handler:
 
 
 def is_counted(request: HttpRequest) -> bool:
-    path = request.path_info
-    if path.startswith("/admin/"):
-        return settings.SESSION_COOKIE_NAME not in request.COOKIES
-    return not path.startswith(UNCOUNTED)
+    if not settings.RAIOX_API_RATE or UNCOUNTED.fullmatch(request.path_info):
+        return False
+    try:
+        return not is_logged_in(request)
+    except Error:
+        # What the page then meets is answered as an outage.
+        return False
 
 
 def no_nul_in_addresses(get_response: Handler) -> Handler:

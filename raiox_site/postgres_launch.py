@@ -24,6 +24,9 @@ PORT = 5432
 # A socket's name may have 108 bytes on Linux and 104 on macOS, with its end.
 SOCKET_DIR_BYTES = 104 - len(f"/.s.PGSQL.{PORT}.lock") - 1
 
+# A statement that failed, and the row that it failed on, name patients: neither is logged.
+NO_VALUES = "-c log_min_error_statement=panic -c log_error_verbosity=terse"
+
 
 def choose_socket_dir(data_dir: Path) -> Path:
     """The data directory itself, or a short path where a socket's name may not be that long."""
@@ -100,7 +103,9 @@ def launch(data_dir: Path) -> None:
     socket_dir = choose_socket_dir(data_dir)
     if socket_dir != data_dir:
         _make_socket_dir(socket_dir, owner=data_dir.stat().st_uid)
-    options = f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))}"
+    options = f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))} {NO_VALUES}"
+    # It says why the start before failed, to nobody any more; and it must not grow for ever.
+    (data_dir / "log").unlink(missing_ok=True)
     start = ("-w", "-t", "60", "-D", str(data_dir), "-l", str(data_dir / "log"), "-o", options)
     pgexec("pg_ctl", (*start, "start"), bin_path=server.bin_path, user=server.system_user)
 

@@ -1,6 +1,6 @@
 """What browsers are told on every answer, whoever gives it: a view, a refusal, a static file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -59,6 +59,10 @@ def policy(request: HttpRequest) -> str:
     if request.path_info.rstrip("/") == reverse("docs").rstrip("/"):
         directives |= READER
     directives["img-src"] += "".join(f" {place}" for place in bucket_places())
+    return joined(directives)
+
+
+def joined(directives: Mapping[str, str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 

@@ -64,7 +64,8 @@ RAIOX_LOGIN_RATE = env.rate("RAIOX_LOGIN_RATE", "10/min")
 RAIOX_TOKEN_RATE = env.rate("RAIOX_TOKEN_RATE", "60/min")
 RAIOX_REQUIRE_TOTP = env.choice("RAIOX_REQUIRE_TOTP", ("0", "1")) == "1"
 RAIOX_API_RATE = env.rate("RAIOX_API_RATE", "600/min" if DEPLOYED else "")
-RAIOX_PROXY_COUNT = env.integer("RAIOX_PROXY_COUNT", 0)
+# gunicorn speaks no TLS: where it is deployed, somebody in front of it does.
+RAIOX_PROXY_COUNT = env.integer("RAIOX_PROXY_COUNT", 1 if DEPLOYED else 0)
 # How long a decision can be undone before its answer may leave.
 RAIOX_UNDO_SECONDS = env.integer("RAIOX_UNDO_SECONDS", 20)
 RAIOX_RETENTION_DAYS = env.integer("RAIOX_RETENTION_DAYS", 90, minimum=1)
@@ -73,7 +74,9 @@ RAIOX_ACCESS_LOG_DAYS = env.integer("RAIOX_ACCESS_LOG_DAYS", 1825, minimum=1)
 # Who `/privacidade` names as the controller, and where the person in charge of data is reached.
 RAIOX_CONTROLLER_NAME = env.text("RAIOX_CONTROLLER_NAME")
 RAIOX_PRIVACY_EMAIL = next(iter(env.email_addresses("RAIOX_PRIVACY_EMAIL")), "")
-RAIOX_PURGE_ORPHANS = env.choice("RAIOX_PURGE_ORPHANS", ("0", "1")) == "1"
+# A folder on this machine is nobody else's; others may keep films in the same bucket.
+OWN_STORAGE = "0" if env.secret("DO_SPACES_KEY") else "1"
+RAIOX_PURGE_ORPHANS = env.choice("RAIOX_PURGE_ORPHANS", ("0", "1"), OWN_STORAGE) == "1"
 RAIOX_METRICS_TOKEN = env.secret("RAIOX_METRICS_TOKEN")
 RAIOX_PUBLIC_URL = env.address("RAIOX_PUBLIC_URL")
 RAIOX_NOTIFY_EMAILS = env.email_addresses("RAIOX_NOTIFY_EMAILS")
@@ -184,6 +187,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "raiox_site.middleware.correlation",
+    "raiox_site.middleware.probes_by_address",
     "raiox_site.security_headers.sent",
     "raiox_site.errors.with_words",
     "raiox_site.middleware.database_outage",

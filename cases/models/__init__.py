@@ -10,7 +10,7 @@ from cases.models.case import (
 from cases.models.desk import Presence, ReferenceProposal, RejectionReason
 from cases.models.erasure import Erasure
 from cases.models.event import CaseEvent
-from cases.models.film import CaseImage, Finding, Result
+from cases.models.film import CaseImage, DoomedFile, Finding, Result
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -21,6 +21,7 @@ __all__ = [
     "CaseAccess",
     "CaseEvent",
     "CaseImage",
+    "DoomedFile",
     "Erasure",
     "Finding",
     "Presence",

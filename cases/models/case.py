@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import correlation
 from cases.models.event import CaseEvent
-from cases.models.film import CaseImage, Finding, Result
+from cases.models.film import CaseImage, DoomedFile, Finding, Result
 from matching.confidence import Band
 
 MAX_ATTEMPTS = 3
@@ -64,7 +64,9 @@ class CaseQuerySet(models.QuerySet["Case"]):
         limit = (at or timezone.now()) - timedelta(days=days)
         films = CaseImage.objects.filter(case=models.OuterRef("pk"))
         held = films.exclude(file="", thumbnail="", sha256="")
-        holding = ~models.Q(status=Case.Status.ARCHIVED) | models.Exists(held)
+        doomed = DoomedFile.objects.filter(case=models.OuterRef("pk"))
+        holding = ~models.Q(status=Case.Status.ARCHIVED)
+        holding |= models.Exists(held) | models.Exists(doomed)
         return self.filter(holding, created_at__lt=limit)
 
 
@@ -249,6 +251,15 @@ class Case(models.Model):
     @property
     def is_decided(self) -> bool:
         return self.status in (self.Status.APPROVED, self.Status.REJECTED)
+
+    @property
+    def decision(self) -> str:
+        """What was decided, approved or rejected, also of a case that was erased since; empty
+        where nothing is."""
+        if self.status != self.Status.ARCHIVED or self.decided_at is None:
+            return self.status if self.is_decided else ""
+        is_identified = self.outcome == Finding.Outcome.IDENTIFIED
+        return self.Status.APPROVED if is_identified else self.Status.REJECTED
 
     @property
     def is_held(self) -> bool:

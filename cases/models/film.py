@@ -180,3 +180,20 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"{self.finding_id}: {self.implant_id}"
+
+
+class DoomedFile(models.Model):
+    """A stored file that is to go and that nothing else names: the row is written with what
+    forgets the name, and goes once the file is gone."""
+
+    case = models.ForeignKey("cases.Case", on_delete=models.CASCADE, related_name="doomed_files")
+    name = models.CharField(max_length=255, unique=True)
+    doomed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("file to delete")
+        verbose_name_plural = _("files to delete")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.case_id}/{self.pk}"

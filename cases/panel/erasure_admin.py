@@ -1,17 +1,12 @@
-"""Erasing a person's data in the panel, and the certificates of it.
-
-Who it is about is sent by POST only: an address would stay in logs and in the browser's history.
-"""
+"""Erasing a person's data in the panel, and the certificates of it."""
 
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,77 +16,29 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from cases import access, certificate_text, certificates, erasure
-from cases.erasers import Wanted
-from cases.models import Case, CaseAccess, Erasure
+from cases import certificate_text, certificates, erasure
+from cases.export import Asked
+from cases.models import Case, Erasure
+from cases.panel.persons_page import PersonForm, person_page
 
-SHOWN = 200
 can_erase = permission_required("cases.decide_case", raise_exception=True)
-
-
-class PersonForm(forms.Form):
-    email = forms.CharField(label=_("Dentist's e-mail"), max_length=254, required=False)
-    patient = forms.CharField(label=_("Patient's name"), max_length=200, required=False)
-    case = forms.IntegerField(
-        label=_("Number of a case"), min_value=1, max_value=2**63 - 1, required=False
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs["autocomplete"] = "off"
-
-    def clean(self) -> dict[str, Any]:
-        said = super().clean() or {}
-        is_person = bool(said.get("email") or said.get("patient"))
-        if not self.errors and bool(said.get("case")) == is_person:
-            raise forms.ValidationError(
-                _("Fill in an e-mail, a patient, or both; or else the number of a case.")
-            )
-        return said
-
-    def found(self) -> QuerySet[Case]:
-        """The cases that would go."""
-        said = self.cleaned_data
-        if said.get("case"):
-            return Case.objects.filter(pk=said["case"])
-        return erasure.found(Wanted(email=said["email"], patient=said["patient"]))
-
-    def erase(self, by: User) -> Erasure:
-        said = self.cleaned_data
-        if said.get("case"):
-            return erasure.erase_case(case_id=said["case"], by=by)
-        if said["patient"]:
-            return erasure.erase_patient(name=said["patient"], email=said["email"], by=by)
-        return erasure.erase_dentist(email=said["email"], by=by)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @can_erase
-def erase_page(request: HttpRequest) -> HttpResponse:
+def erase_page(request: HttpRequest) -> HttpResponseBase:
     """Search, look at what would go, confirm."""
-    if request.method != "POST":
-        number = request.GET.get("case", "")
-        initial = {"case": number if number.isdecimal() else ""}
-        return _show(request, PersonForm(initial=initial))
-    form = PersonForm(request.POST)
-    if not form.is_valid():
-        return _show(request, form)
-    found = form.found().order_by("pk")
-    numbers = ",".join(map(str, found.values_list("pk", flat=True)))
-    if "confirm" not in request.POST:
-        return _show(request, form, found=found, numbers=numbers)
-    if request.POST.get("numbers") != numbers:
-        messages.warning(
-            request, gettext("Meanwhile these are other cases. Please look at them again.")
-        )
-        return _show(request, form, found=found, numbers=numbers)
-    return _erased(request, form)
+    return person_page(
+        request,
+        act=_erased,
+        template="admin/cases/erasure/erase.html",
+        context={"title": gettext("Erase a person's data"), "opts": Erasure._meta},
+    )
 
 
 def _erased(request: HttpRequest, form: PersonForm) -> HttpResponse:
     try:
-        row = form.erase(cast(User, request.user))
+        row = _erase(form.asked(), cast(User, request.user))
     except Case.DoesNotExist as missing:
         raise Http404 from missing
     if row.completed_at:
@@ -104,28 +51,12 @@ def _erased(request: HttpRequest, form: PersonForm) -> HttpResponse:
     return redirect("admin:cases_erasure_change", row.pk)
 
 
-def _show(
-    request: HttpRequest,
-    form: PersonForm,
-    *,
-    found: QuerySet[Case] | None = None,
-    numbers: str = "",
-) -> HttpResponse:
-    shown = [] if found is None else list(found[:SHOWN])
-    access.seen(
-        user=cast(User, request.user), case_ids=[case.pk for case in shown], how=CaseAccess.How.LIST
-    )
-    context = {
-        **admin.site.each_context(request),
-        "title": gettext("Erase a person's data"),
-        "opts": Erasure._meta,
-        "form": form,
-        "found": None if found is None else shown,
-        "found_number": 0 if found is None else found.count(),
-        "numbers": numbers,
-    }
-    request.current_app = admin.site.name  # type: ignore[attr-defined]
-    return TemplateResponse(request, "admin/cases/erasure/erase.html", context)
+def _erase(asked: Asked, by: User) -> Erasure:
+    if asked.case_id is not None:
+        return erasure.erase_case(case_id=asked.case_id, by=by)
+    if asked.patient:
+        return erasure.erase_patient(name=asked.patient, email=asked.email, by=by)
+    return erasure.erase_dentist(email=asked.email, by=by)
 
 
 @admin.register(Erasure)

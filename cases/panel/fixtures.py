@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
-from cases import findings
-from cases.models import Case, Finding
+from cases import access, findings
+from cases.models import Case, CaseAccess, Finding
 from cases.panel import desk, queue
 from cases.panel.desk import Reading
 from cases.panel.forms import Decision, box_of, number_of
@@ -96,6 +96,7 @@ def _refusal(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def _pieces(request: HttpRequest, case_id: int, image_id: int, changed: list[int]) -> HttpResponse:
     case = get_object_or_404(Case.objects.for_review(), pk=case_id)
+    access.seen(user=reviewer(request), case_ids=[case_id], how=CaseAccess.How.PAGE)
     decision, is_open = Decision.of(request.POST), may_decide(request, case)
     films = desk.film_blocks(case, Reading(decision, can_decide=is_open, only=changed))
     context = {

@@ -56,13 +56,9 @@ class RecordAdmin(admin.ModelAdmin):
 class CaseAccessAdmin(RecordAdmin):
     list_display = ("created_at", "case_link", "who", "how", "correlation_id")
     list_filter = (("created_at", admin.DateFieldListFilter), "how")
+    linked_lookups = ("case__id__exact", "actor_label")
     search_fields = ("case__id",)
     search_help_text = _("Case number or user name")
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        return lookup in ("case__id__exact", "actor_label") or super().lookup_allowed(
-            lookup, value, request
-        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[CaseAccess], search_term: str

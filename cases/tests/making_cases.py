@@ -10,6 +10,10 @@ from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import Case, CaseImage, Finding, Result
 from implants.models import Implant
+from matching.boxes import Box
+
+# Within the smallest film of these tests, and large enough to be searched.
+FIXTURE = Box(60, 100, 80, 120, 0)
 
 
 def make_implant(name, diameter="4.3", length="10", **facts):
@@ -50,6 +54,14 @@ def make_case(implants, *, film=b"a film", status=Case.Status.PENDING, **facts):
 
 def finding_of(case):
     return Finding.objects.get(case_image__case=case)
+
+
+def mark_fixture(case, box=FIXTURE):
+    """As if a reviewer had marked the only fixture of the case."""
+    finding = finding_of(case)
+    finding.box = box.as_json()
+    finding.save()
+    return finding
 
 
 def choice(case, implant):

@@ -22,6 +22,7 @@ from cases.tests.making_cases import (
     finding_of,
     html,
     make_case,
+    mark_fixture,
     page,
     queue,
 )
@@ -118,6 +119,7 @@ def test_a_curator_who_looks_at_a_proposed_fixture_is_logged(
     client: Client, curator: User, approver: User, implants: list[Any], film: Any
 ) -> None:
     decided = make_case(implants, film=film(), consent_at=timezone.now())
+    mark_fixture(decided)
     review.approve(case_id=decided.pk, choices=[Choice(implants[0].pk)], reviewer=approver)
     proposal = proposals.propose(
         finding_id=finding_of(decided).pk, implant_id=implants[0].pk, by=approver

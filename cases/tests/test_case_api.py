@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from cases import intake
+from cases import intake, retention, review
 from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import Case
@@ -411,3 +411,30 @@ def test_the_internal_note_is_not_for_the_api(
     Case.objects.filter(pk=case.pk).update(internal_note="SECRETO")
     answer = client.get(f"/cases/{case.pk}", headers=bearer(approver))
     assert "SECRETO" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("outcome", ["", "unreadable", "identified"])
+def test_what_was_decided_is_told_also_after_the_case_was_erased(
+    client: Client, case: Case, approver: Any, bearer: Headers, outcome: str
+) -> None:
+    def told() -> Any:
+        return client.get(f"/cases/{case.pk}", headers=bearer(approver)).json()
+
+    assert told()["decision"] == ""
+    if outcome == "identified":
+        choices = [review.Choice(first_implant(case))]
+        review.approve(case_id=case.pk, choices=choices, reviewer=approver)
+    else:
+        review.reject(case_id=case.pk, reason="Sem foco.", outcome=outcome, reviewer=approver)
+    decided = "approved" if outcome == "identified" else "rejected"
+    assert told()["decision"] == decided
+    retention.erase(case_id=case.pk, by=approver)
+    assert (told()["status"], told()["decision"]) == ("archived", decided)
+
+
+def test_a_case_that_was_erased_before_it_was_decided_has_no_decision(
+    client: Client, case: Case, approver: Any, bearer: Headers
+) -> None:
+    retention.erase(case_id=case.pk, by=approver)
+    told = client.get(f"/cases/{case.pk}", headers=bearer(approver)).json()
+    assert (told["status"], told["decision"]) == ("archived", "")

@@ -169,7 +169,8 @@ def test_a_replaced_film_goes_with_its_candidates_and_its_file(
     assert not Finding.objects.exists()
     assert "films_removed" in case.events.get(what=CaseEvent.What.UPDATED).details
     assert default_storage.exists(name)
-    tasks.delete_film(name)
+    for row in case.doomed_files.all():
+        tasks.delete_film(row.pk)
     assert not default_storage.exists(name)
     assert intake.process(case_id=case.pk, fetch=fetch).status == Case.Status.PENDING
     assert Finding.objects.count() == 1

@@ -21,6 +21,7 @@ from cases.intake import Person
 from cases.models import Case, CaseEvent, Finding, ReferenceProposal, Result
 from cases.review import Choice, StateConflict
 from cases.terms import TERMS_VERSION
+from cases.tests.making_cases import mark_fixture
 
 REFUSED = Person(
     dentist_name="Dra. Exemplo",
@@ -207,7 +208,7 @@ def test_a_film_that_arrives_for_a_case_that_waits_is_not_kept(
 def test_a_decision_stays_when_the_consent_is_taken_back_and_references_of_it_go(
     approved: Case, approver: Any
 ) -> None:
-    finding = Finding.objects.get()
+    finding = mark_fixture(approved)
     implant = Result.objects.get(approved=True).implant_id
     proposals.propose(finding_id=finding.pk, implant_id=implant, by=approver)
     revise(approved, REFUSED)

@@ -9,7 +9,18 @@ from django.utils import timezone
 
 from cases import review
 from cases.models import Case, CaseEvent, Finding, ReferenceProposal, RejectionReason, Result
-from cases.tests.making_cases import act, choice, finding_of, html, make_case, page, status_of, told
+from cases.tests.making_cases import (
+    act,
+    choice,
+    finding_of,
+    html,
+    make_case,
+    mark_fixture,
+    page,
+    set_facts,
+    status_of,
+    told,
+)
 
 Outcome = Finding.Outcome
 pytestmark = pytest.mark.django_db
@@ -260,6 +271,7 @@ def test_a_note_that_is_too_long_is_refused_and_kept_on_the_page(client, reviewe
 def test_a_decided_fixture_is_proposed_as_a_reference(client, reviewer, implants, case):
     case.consent_at = timezone.now()
     case.save()
+    mark_fixture(case)
     client.post(act("decide", case), {"choice": choice(case, implants[0])})
     assert act("propose", case) in html(client.get(page(case)))
 
@@ -267,6 +279,21 @@ def test_a_decided_fixture_is_proposed_as_a_reference(client, reviewer, implants
 
     assert ReferenceProposal.objects.get().implant == implants[0]
     assert act("propose", case) not in html(client.get(page(case)))
+
+
+def test_an_unmarked_fixture_is_not_offered_as_a_reference(client, reviewer, implants, case):
+    set_facts(case, consent_at=timezone.now())
+    client.post(act("decide", case), {"choice": choice(case, implants[0])})
+
+    shown = html(client.get(page(case)))
+    assert 'class="proposal"' in shown
+    assert act("propose", case) not in shown
+    response = client.post(
+        act("propose", case), {"finding": finding_of(case).pk, "implant": implants[0].pk}
+    )
+
+    assert told(response)
+    assert not ReferenceProposal.objects.exists()
 
 
 def test_without_consent_the_page_says_why_a_fixture_becomes_no_reference(
@@ -297,6 +324,7 @@ def test_a_draft_of_a_case_that_a_colleague_decided_is_told(client, reviewer, im
 
 def test_a_fixture_of_another_case_is_not_proposed_under_this_one(client, reviewer, implants, case):
     other = make_case(implants, consent_at=timezone.now())
+    mark_fixture(other)
     client.post(act("decide", other), {"choice": choice(other, implants[0])})
 
     response = client.post(

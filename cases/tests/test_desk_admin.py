@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases import proposals, reasons, review
-from cases.models import Case, ReferenceProposal, RejectionReason
-from cases.tests.making_cases import finding_of, html, make_case
+from cases.models import Case, Finding, ReferenceProposal, RejectionReason
+from cases.tests.making_cases import html, make_case, mark_fixture
 from implants.models import ReferenceImage
 
 pytestmark = pytest.mark.django_db
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 def proposal(implants: list[Any], film: Any, approver: Any) -> ReferenceProposal:
     case = make_case(implants, film=film(), consent_at=timezone.now())
     case.images.update(width=120, height=200)
+    finding = mark_fixture(case)
     choices = [review.Choice(implants[0].pk)]
     review.approve(case_id=case.pk, choices=choices, reviewer=approver)
-    finding = finding_of(case)
     return proposals.propose(finding_id=finding.pk, implant_id=implants[0].pk, by=approver)
 
 
@@ -140,3 +140,19 @@ def test_what_staff_made_of_the_reasons_is_left_alone() -> None:
 def test_the_first_reasons_fit_their_columns() -> None:
     for reason in RejectionReason.objects.all():
         reason.full_clean()
+
+
+def test_a_whole_film_that_was_proposed_before_can_only_be_declined(
+    client: Client, curator: Any, proposal: ReferenceProposal
+) -> None:
+    Finding.objects.update(box=None)
+    client.force_login(curator)
+    shown = html(client.get(url("change", proposal)))
+    assert url("picture", proposal) not in shown
+    assert "proposal-accept" in shown and " disabled" in shown
+    assert client.get(url("picture", proposal)).status_code == 404
+    assert client.post(url("accept", proposal)).url == url("change", proposal)
+    assert ReferenceImage.objects.count() == 0
+    client.post(url("decline", proposal))
+    proposal.refresh_from_db()
+    assert proposal.status == ReferenceProposal.Status.DECLINED

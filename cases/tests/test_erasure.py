@@ -18,7 +18,7 @@ from cases import certificates, erasure, intake, persons, proposals, retention, 
 from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import AuditEvent, Case, Erasure, ReferenceProposal
-from cases.tests.making_cases import finding_of, make_case, make_implant
+from cases.tests.making_cases import finding_of, make_case, make_implant, mark_fixture
 from implants.models import ReferenceImage
 
 pytestmark = pytest.mark.django_db
@@ -174,7 +174,7 @@ def test_a_film_that_is_refused_keeps_no_other_film(
 def taken_over(film: Callable[..., bytes], approver: Any, curator: Any) -> ReferenceImage:
     implant = make_implant("Linha Um")
     case = make_case([implant], film=film(size=(240, 320)), consent_at=timezone.now())
-    verdict = review.Verdict(finding_of(case).pk, "identified", [implant.pk])
+    verdict = review.Verdict(mark_fixture(case).pk, "identified", [implant.pk])
     review.decide(case_id=case.pk, verdicts=[verdict], reviewer=approver)
     proposal = proposals.propose(finding_id=finding_of(case).pk, implant_id=implant.pk, by=approver)
     return proposals.accept(proposal_id=proposal.pk, by=curator)

@@ -4,6 +4,7 @@ import io
 import json
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -240,10 +241,10 @@ def test_an_approver_downloads_the_copy_of_a_case(
 ) -> None:
     client.force_login(approver)
     case = take_in()
-    form = client.get(reverse("admin:cases_case_export"), {"case": case.pk})
-    assert f'value="{case.pk}"' in html(form)
+    linked = client.get(reverse("admin:cases_case_export"), {"case": case.pk})
+    assert 'name="confirm"' in html(linked), "the link of a case leads to the box at once"
 
-    answer = ask(client, case_id=case.pk)
+    answer = ask(client, case=case.pk, confirm="1", numbers=str(case.pk))
 
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
     assert answer["Content-Disposition"] == 'attachment; filename="raiox-dados.zip"'
@@ -251,15 +252,50 @@ def test_an_approver_downloads_the_copy_of_a_case(
     assert "data.json" in archived(answer)
 
 
+def test_homonyms_are_seen_before_anything_is_handed_out(
+    client: Client, approver: Any, take_in: Callable[..., Case]
+) -> None:
+    client.force_login(approver)
+    hers, other = take_in(), take_in(1, replace(DENTIST, dentist_name="Dr. Outro Exemplo"))
+
+    shown = ask(client, patient="paciente ficticio")
+
+    assert shown["Content-Type"].startswith("text/html")
+    for said in (f"#{hers.pk}", f"#{other.pk}", "Dra. Exemplo", "Dr. Outro Exemplo", "26"):
+        assert said in html(shown)
+    assert f'name="numbers" value="{hers.pk},{other.pk}"' in html(shown)
+    assert not AuditEvent.objects.filter(what="exported").exists()
+    assert CaseAccess.objects.filter(how=CaseAccess.How.LIST).count() == 2
+
+
+@pytest.mark.parametrize("numbers", ["other", "", "x"])
+def test_other_cases_than_those_that_were_shown_are_shown_again(
+    client: Client, approver: Any, take_in: Callable[..., Case], numbers: str
+) -> None:
+    client.force_login(approver)
+    hers = take_in()
+    later = take_in(1)
+    told = str(hers.pk) if numbers == "other" else numbers
+    shown = ask(client, email="dentista@example.com", confirm="1", numbers=told)
+    assert shown["Content-Type"].startswith("text/html")
+    assert f"#{later.pk}" in html(shown)
+    assert not AuditEvent.objects.filter(what="exported").exists()
+
+
+def test_nothing_held_is_said_and_not_downloaded(client: Client, approver: Any) -> None:
+    client.force_login(approver)
+    answer = ask(client, email="ninguem@example.com", confirm="1", numbers="")
+    assert 'role="alert"' in html(answer)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {},
-        {"email": "a@example.com", "case_id": 1},
-        {"case_id": "0"},
-        {"case_id": "x"},
-        {"case_id": str(10**30)},
-        {"email": "ninguem@example.com"},
+        {"email": "a@example.com", "case": 1},
+        {"case": "0"},
+        {"case": "x"},
+        {"case": str(10**30)},
         {"patient": "x\x00y"},
     ],
 )
@@ -277,7 +313,7 @@ def test_whoever_may_not_export_sees_no_page_no_link_and_gets_nothing(
     for user in (reader, curator):
         client.force_login(user)
         assert client.get(reverse("admin:cases_case_export")).status_code == 403
-        assert ask(client, case_id=case.pk).status_code == 403
+        assert ask(client, case=case.pk).status_code == 403
     client.force_login(reader)
     assert reverse("admin:cases_case_export") not in html(client.get(page(case)))
     assert not AuditEvent.objects.filter(what="exported").exists()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cases.models import Case, Finding
+from cases.models import Case, CaseAccess, Finding
 from cases.tests.making_cases import act, finding_of, html, matched_case, page, told
 from implants.models import Implant
 
@@ -38,6 +38,12 @@ def test_a_marked_fixture_comes_back_with_its_candidates(client, reviewer, case)
     assert f'data-finding="{finding.pk}"' in content
     assert content.count('data-candidate="1"') == 1
     assert "<html" not in content
+
+
+def test_the_pieces_that_come_back_are_in_the_access_log(client, reviewer, case):
+    client.post(act("mark", case), drawn(case, piece="1"))
+
+    assert (CaseAccess.objects.get().case, CaseAccess.objects.get().how) == (case, "page")
 
 
 def test_a_second_box_is_a_fixture_of_its_own_and_leaves_the_first_alone(client, reviewer, case):

@@ -16,9 +16,9 @@ from PIL import Image
 from cases import changes, proposals, retention, review
 from cases.films import IncomingImage
 from cases.intake import Person
-from cases.models import Case, CaseEvent, ReferenceProposal
+from cases.models import Case, CaseEvent, Finding, ReferenceProposal
 from cases.review import ReviewError, StateConflict, Verdict
-from cases.tests.making_cases import finding_of, make_case
+from cases.tests.making_cases import finding_of, make_case, mark_fixture
 from implants.models import ReferenceImage
 from matching.boxes import Box
 from matching.radiograph import load
@@ -32,9 +32,7 @@ def decided(implants: list[Any], film: Any, approver: Any) -> Case:
     content = film(size=(240, 320))
     case = make_case(implants, film=content, consent_at=timezone.now())
     case.images.update(width=240, height=320, modality="periapical")
-    finding = finding_of(case)
-    finding.box = Box(120, 160, 60, 180, 10).as_json()
-    finding.save()
+    finding = mark_fixture(case, Box(120, 160, 60, 180, 10))
     verdict = Verdict(finding.pk, "identified", [implants[0].pk])
     return review.decide(case_id=case.pk, verdicts=[verdict], reviewer=approver)
 
@@ -84,13 +82,25 @@ def test_the_reference_is_the_fixture_alone_upright_and_without_metadata(
         assert secret not in reference.note
 
 
-def test_a_film_without_a_marked_fixture_is_taken_whole(
+def test_a_film_without_a_marked_fixture_is_not_proposed(
+    decided: Case, implants: list[Any], approver: Any
+) -> None:
+    Finding.objects.update(box=None)
+    with pytest.raises(ReviewError, match=r"crop|recorte"):
+        propose(decided, implants[0], approver)
+    assert not ReferenceProposal.objects.exists()
+
+
+def test_a_whole_film_is_never_taken_over_nor_shown(
     proposal: ReferenceProposal, curator: Any
 ) -> None:
-    proposal.finding.box = None
-    proposal.finding.save()
-    reference = proposals.accept(proposal_id=proposal.pk, by=curator)
-    assert (reference.width, reference.height, reference.crop) == (240, 320, None)
+    Finding.objects.update(box=None)
+    proposal.finding.refresh_from_db()
+    with pytest.raises(ReviewError):
+        proposals.accept(proposal_id=proposal.pk, by=curator)
+    with pytest.raises(ReviewError):
+        proposals.picture(proposal)
+    assert (ReferenceImage.objects.count(), stored()) == (0, [])
 
 
 def test_proposing_is_in_the_history_once(

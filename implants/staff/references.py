@@ -44,6 +44,7 @@ class ReferenceAdmin(KeptWhileUsed, ActivityActions, admin.ModelAdmin):
         "provenance",
         "implant__manufacturer",
     )
+    linked_lookups = ("implant__id__exact",)
     list_select_related = ("implant", "verified_by", "twin__implant")
     list_per_page = 50
     show_full_result_count = False

@@ -51,7 +51,7 @@ def test_a_whole_list_is_deactivated_by_its_filter(staff):
     for number in range(60):
         make_implant(f"Linha {number}")
     other = make_implant("Linha", "Outro")
-    query = "?manufacturer__exact=Fabricante"
+    query = "?manufacturer=Fabricante"
     some = Implant.objects.filter(manufacturer="Fabricante")[:2]
 
     asked = act(staff, IMPLANTS, "deactivate", some, query, select_across="1")

@@ -33,8 +33,10 @@ def names(client: Client, address: str) -> list[str]:
     return [row["name"] for row in response.json()]
 
 
-def add_reference(implant: Implant, content: bytes, error: str = "") -> ReferenceImage:
-    reference = ReferenceImage(implant=implant, error=error)
+def add_reference(
+    implant: Implant, content: bytes, error: str = "", provenance: str = "manufacturer"
+) -> ReferenceImage:
+    reference = ReferenceImage(implant=implant, error=error, provenance=provenance)
     reference.file.save("", ContentFile(content), save=False)
     reference.save()
     return reference
@@ -252,6 +254,30 @@ def test_a_film_that_cannot_be_read_is_nobody_s_picture(
     address = client.get(f"/implants/{damaged.implant_id}").json()["image_url"]
     with body(client, address) as (_response, content):
         assert content == good
+
+
+def test_a_patients_film_is_nobody_s_picture(
+    client: Client, implants: list[Implant], film: Callable[..., bytes]
+) -> None:
+    shown = implants[2]
+    add_reference(shown, film(seed=1), provenance="clinic")
+    assert shown.picture is not None
+    assert client.get(f"/implants/{shown.pk}").json()["image_url"] is None
+    assert client.get(f"/implants/{shown.pk}/picture").status_code == 404
+    public = film(seed=2)
+    add_reference(shown, public, provenance="manufacturer")
+    address = client.get(f"/implants/{shown.pk}").json()["image_url"]
+    with body(client, address) as (_response, content):
+        assert content == public
+
+
+def test_an_implant_that_is_not_offered_any_more_has_no_public_picture(
+    client: Client, implants: list[Implant], film: Callable[..., bytes]
+) -> None:
+    shown = implants[2]
+    add_reference(shown, film())
+    Implant.objects.filter(pk=shown.pk).update(is_active=False)
+    assert client.get(f"/implants/{shown.pk}/picture").status_code == 404
 
 
 def test_a_picture_whose_file_is_gone_is_not_found(

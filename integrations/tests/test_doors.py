@@ -3,6 +3,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from cases.models import Case
+from integrations import doors
 from integrations.tests.servers import sending, serving
 
 
@@ -237,6 +239,44 @@ def test_nothing_a_plain_client_sends_is_a_server_error(
     answer = webhook(client, body)
     assert 400 <= answer.status_code < 500
     assert answer.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("?token=wrong", {}),
+        ("?token=", {}),
+        ("", {"x-jf-signature": "0" * 64}),
+        ("?token=sesame", {"x-jf-signature": "0" * 64}),
+    ],
+)
+def test_a_plain_client_may_leave_the_secret_out_but_not_show_a_wrong_one(
+    client: Client, db: None, settings: Any, query: str, headers: dict[str, str]
+) -> None:
+    settings.RAIOX_WEBHOOK_TOKEN, settings.JF_SECRET = "sesame", "a key of signatures"
+
+    def ask(query: str, headers: dict[str, str]) -> int:
+        body = {"image_url": "https://example.org/x.jpg"}
+        return client.post(
+            f"/webhook{query}", body, content_type="application/json", headers=headers
+        ).status_code
+
+    assert ask(query, headers) == 401
+    assert ask("", {}) == ask("?token=sesame", {}) == 422
+
+
+def test_a_film_waits_a_moment_for_its_turn_and_is_then_sent_away(
+    client: Client, catalogue: list[Any], film: Callable[..., bytes], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(doors, "TURN_WAIT_SECONDS", 1.0)
+    with ExitStack() as others:
+        while doors._comparing.acquire(blocking=False):
+            others.callback(doors._comparing.release)
+        answer = upload(client, film())
+        assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+        assert "imagens" in answer.json()["detail"]
+        threading.Timer(0.5, others.pop_all().close).start()
+        assert upload(client, film()).status_code == 200
 
 
 def test_the_json_form_of_a_submission_is_accepted_once(

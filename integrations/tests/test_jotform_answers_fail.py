@@ -17,7 +17,7 @@ from integrations import tasks
 from integrations.jotform.client import JotformClient, JotformError
 from integrations.jotform.outgoing import outbox, returns
 from integrations.jotform.simulation.standin import API_KEY, Fault, JotformStandIn
-from integrations.models import ResultReturn
+from integrations.models import ResultReturn, StaffNotice
 from integrations.tests.answering import (
     SUBMISSION,
     TEXT,
@@ -256,6 +256,25 @@ def test_a_case_that_was_erased_is_no_longer_answered(
     assert send(answer).status == Status.GIVEN_UP
     assert answer.last_error
     assert jotform.requests == []
+
+
+@pytest.mark.parametrize("permanent", [True, False], ids=["given up", "put off"])
+def test_what_jotform_said_does_not_come_back_when_its_case_was_erased_meanwhile(
+    jotform: JotformStandIn,
+    answer: ResultReturn,
+    monkeypatch: pytest.MonkeyPatch,
+    permanent: bool,
+) -> None:
+    def erased_meanwhile(self: JotformClient, submission_id: str) -> dict[str, Any]:
+        retention.erase(case_id=answer.case_id)
+        raise JotformError("Paciente Fictício is no answer", permanent=permanent)
+
+    monkeypatch.setattr(JotformClient, "read_submission", erased_meanwhile)
+    send(answer)
+    assert answer.status == (Status.GIVEN_UP if permanent else Status.WAITING)
+    assert answer.last_error
+    assert "Paciente" not in answer.last_error
+    assert not StaffNotice.objects.filter(kind=StaffNotice.Kind.ANSWER_GIVEN_UP).exists()
 
 
 def test_an_answer_that_is_gone_is_no_error(jotform: JotformStandIn) -> None:

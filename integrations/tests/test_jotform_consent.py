@@ -31,6 +31,8 @@ def understood(submission: SimulatedSubmission = PLAIN, **raw: object) -> Submis
     [
         *("consent", "consentimento", "consentimentoDoPaciente", "aceite", "aceitoOsTermos"),
         *("termo", "termosDeUso", "lgpd", "autorizacao", "autorizo", "concordo", "termsConditions"),
+        *("privacidade", "politicaDePrivacidade", "privacyPolicy", "ciencia", "ciente", "tcle"),
+        *("tratamentoDeDados", "tratamentoDosMeusDados", "gdpr", "permissao", "anuencia"),
     ],
 )
 def test_consent_is_found_by_its_name(name: str) -> None:
@@ -39,6 +41,24 @@ def test_consent_is_found_by_its_name(name: str) -> None:
     assert submission.consent
     assert submission.dentist_name == "Dra. Exemplo"
     assert submission.patient_name == "Paciente Fictício"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "observacoes",
+            "comentarios",
+            "ciencias",
+            "paciencia",
+            "tratamento",
+            "tratamentoDentario",
+        ),
+        *("dadosDoTratamento", "dadosClinicos", "sentimento", "permissionario", "termometro"),
+    ],
+)
+def test_a_question_of_another_kind_asks_for_no_consent(name: str) -> None:
+    assert understood(**{f"q9_{name}": "Não sei dizer"}).consent is None
 
 
 @pytest.mark.parametrize(
@@ -86,6 +106,60 @@ def test_consent_is_found_by_its_name(name: str) -> None:
 )
 def test_consent_is_given_or_not(answer: object, expected: bool) -> None:
     assert understood(q9_consentimento=answer).consent is expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("I don’t agree", "I don‘t consent", "I dont agree", "I don´t agree", "I can’t agree"),
+        *("Revogo o consentimento", "Retiro meu consentimento", "Cancelo o consentimento"),
+        *("I withdraw my consent", "Consent withdrawn", "Desisto, já não autorizo"),
+        *("Nego o consentimento", "Consentimento negado", "consent refused", "Consent denied"),
+        *(
+            "Consentimento: não",
+            "Consent: No",
+            "Consent: no.",
+            "Consent? No, sorry",
+            "No, I refuse",
+        ),
+        *("Aceita? não", "Aceito não", "Aceito, n\u200bão", "Li os termos e não estou de acordo"),
+        *("Sem o consentimento", "Jamais autorizo", "Nem consinto", "De forma nenhuma concordo"),
+        *("Concordo de forma alguma", "Sou contra, embora ciente", "I have no permission"),
+        *(
+            "Aguardo consentimento",
+            "Falta o consentimento",
+            "Autorização pendente",
+            "Sim, mas depois",
+        ),
+        *("Consentimento", "Vou autorizar", "Solicitei o consentimento", "Talvez eu autorize"),
+        "Aceito que os dados não sejam usados para publicidade",
+        *(["Prefiro não"], ["Desautorizo"], ["Nego"], ["Jamais"], ["N/A"], ["Autorização negada"]),
+        *(["Sim", "Revogo"], ["Talvez"], ["Нет"], ["❌"], ["Consentimento revogado"], ["I don’t"]),
+    ],
+    ids=str,
+)
+def test_a_refusal_a_withdrawal_and_a_doubt_are_no_consent(answer: object) -> None:
+    assert understood(q9_consentimento=answer).consent is False
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("Sim, autorizo o uso da radiografia", "Li e aceito os termos", "SIM", "Sim.", "s", "ok"),
+        *("Declaro que o paciente consentiu", "O paciente consentiu", "Consinto", "Eu consinto"),
+        *("Dou meu consentimento", "Tenho o consentimento do paciente", "Consentimento: sim"),
+        *("Consentimento assinado", "Termo de consentimento assinado", "Consent given"),
+        *("I consent", "I hereby consent", "I have read and agree", "We authorize its use"),
+        *("Estou ciente e de acordo", "Paciente autorizou", "Autorizado pelo paciente"),
+        *("Autorizo o uso no tratamento", "Aceito sem restrições", "Aceito o contrato n. 5"),
+        "Autorizo o tratamento e sei que posso revogar o consentimento a qualquer momento",
+        "I agree and may withdraw my consent at any time",
+        *(["Li e aceito a política de privacidade"], ["✓"], ["Estou ciente"], ["Consentimento"]),
+    ],
+    ids=str,
+)
+def test_what_consent_forms_usually_say_is_consent(answer: object) -> None:
+    assert understood(q9_consentimento=answer).consent is True
 
 
 def test_without_a_question_of_consent_nothing_is_asked() -> None:

@@ -1,7 +1,9 @@
 """A stored delivery holds personal data no longer than its case says the same."""
 
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,8 +12,9 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 
-from cases import erasure, retention
+from cases import erasure, export, retention
 from cases.models import Case
+from cases.models.case import client_hash
 from integrations.jotform.incoming import readings
 from integrations.jotform.simulation.simulator import SimulatedSubmission, webhook_fields
 from integrations.jotform.simulation.standin import JotformStandIn
@@ -84,6 +87,59 @@ def test_with_a_key_the_address_that_jotform_shows_counts(
         readings.read(row_id=row.pk)
         assert Case.objects.get().dentist_email == NEW
         assert OLD not in kept()
+
+
+@pytest.mark.django_db
+def test_with_a_key_an_edit_that_jotform_does_not_confirm_yet_is_not_kept_beside(
+    settings: Any,
+) -> None:
+    settings.JOTFORM_API_KEY = "k" * 32
+    deliver(FIRST)
+    deliver(EDITED)
+    assert Case.objects.get().dentist_email == OLD
+    assert OLD in kept()
+    assert NEW not in kept()
+
+
+def exported(**asked: str) -> str:
+    out = io.BytesIO()
+    export.export(asked=export.Asked(**asked), out=out, by=None)
+    return zipfile.ZipFile(out).read("data.json").decode()
+
+
+def tied_to_another() -> JotformDelivery:
+    """A delivery that names somebody else than the case that it is tied to."""
+    deliver(FIRST)
+    deliver(EDITED)
+    JotformDelivery.objects.exclude(pk=JotformDelivery.objects.latest("pk").pk).delete()
+    Case.objects.update(dentist_email=OLD, client_hash=client_hash(OLD))
+    return JotformDelivery.objects.get()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", ["read", "not to be read"])
+def test_a_delivery_tied_to_the_case_of_another_belongs_to_whom_it_names(how: str) -> None:
+    delivery = tied_to_another()
+    if how != "read":
+        JotformDelivery.objects.update(fields={"rawRequest": f"{{broken {NEW}"})
+    assert NEW not in exported(email=OLD)
+    assert NEW in exported(email=NEW)
+    row = erasure.erase_dentist(email=NEW)
+    assert (row.case_ids, row.counts["deliveries"]) == ([], 1)
+    assert NEW not in kept()
+    delivery.refresh_from_db()
+    assert delivery.case.dentist_email == OLD
+
+
+@pytest.mark.django_db
+def test_what_could_not_be_read_and_names_its_case_is_part_of_its_export() -> None:
+    deliver(FIRST)
+    deliver(FIRST, rawRequest=f"{{broken {OLD}")
+    assert exported(email=OLD).count("{broken") == 1
+    with pytest.raises(export.NothingHeld):
+        exported(email=NEW)
+    row = erasure.erase_dentist(email=OLD)
+    assert row.counts["deliveries"] == 2, "each is counted once"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -102,6 +102,42 @@ def test_monitors_and_whoever_is_logged_in_are_not_counted(
     assert not RequestCount.objects.exists()
 
 
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/", "/uploadx", "/pingx", "/jotform/a/b"])
+@pytest.mark.parametrize("cookie", ["", "made-up", "of-nobody"])
+def test_a_cookie_that_is_nobody_s_session_and_a_name_like_a_doors_lift_no_limit(
+    client: Client, db: None, settings: Any, path: str, cookie: str
+) -> None:
+    settings.RAIOX_API_RATE = "2/day"
+    if cookie:
+        client.cookies[settings.SESSION_COOKIE_NAME] = cookie
+    if cookie == "of-nobody":
+        # A session there is, as between the password and the code, but nobody is logged in.
+        session = client.session
+        session["second_step_due"] = {}
+        session.save()
+        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    answers = [client.get(path).status_code == 429 for _ in range(3)]
+    assert answers == [False, False, True]
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/admin/login/code/", "/admin/logout/"])
+def test_the_doorstep_of_the_panel_is_counted_for_everybody(
+    client: Client, reader: Any, settings: Any, path: str
+) -> None:
+    settings.RAIOX_API_RATE = "2/day"
+    client.force_login(reader)
+    answers = [client.get(path).status_code == 429 for _ in range(3)]
+    assert answers == [False, False, True]
+
+
+@pytest.mark.parametrize("path", ["/upload/", "/webhook", "/jotform", "/jotform/a-token/"])
+def test_the_doors_are_not_counted_twice(
+    client: Client, db: None, settings: Any, path: str
+) -> None:
+    settings.RAIOX_API_RATE = "1/day"
+    assert [client.put(path).status_code for _ in range(3)].count(429) == 0
+
+
 @pytest.mark.parametrize("failure", [OperationalError, InterfaceError])
 def test_while_nothing_can_be_counted_calls_are_answered_as_without_a_limit(
     client: Client, db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, failure: type

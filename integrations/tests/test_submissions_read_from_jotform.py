@@ -14,7 +14,7 @@ from django_q.models import OrmQ
 from cases import intake, retention, review
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.review import Choice
-from integrations.jotform.client import NotThere
+from integrations.jotform.client import JotformClient, JotformError, NotThere
 from integrations.jotform.files import fetch_film
 from integrations.jotform.incoming import readings
 from integrations.jotform.simulation.simulator import SimulatedSubmission, webhook_fields
@@ -443,3 +443,19 @@ def test_a_reading_that_comes_too_early_waits_for_its_time(
     assert row.next_try_at > timezone.now() + timedelta(minutes=1)
     assert row.attempts == 0
     assert readings.ask_due() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("permanent", [True, False], ids=["given up", "put off"])
+def test_what_jotform_said_is_not_kept_when_the_case_was_erased_meanwhile(
+    submission: SimulatedSubmission, monkeypatch: pytest.MonkeyPatch, permanent: bool
+) -> None:
+    case = deliver(submission)
+
+    def erased_meanwhile(self: JotformClient, submission_id: str) -> dict[str, Any]:
+        retention.erase(case_id=case.pk)
+        raise JotformError("Paciente Fictício is no submission", permanent=permanent)
+
+    monkeypatch.setattr(JotformClient, "read_submission", erased_meanwhile)
+    read()
+    assert JotformSubmission.objects.get().last_error == ""

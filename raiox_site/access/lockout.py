@@ -17,6 +17,7 @@ from axes.models import AccessAttempt
 from axes.signals import user_locked_out
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
@@ -68,6 +69,16 @@ def seconds_closed(request: HttpRequest, username: str) -> int:
 def forget(request: HttpRequest, username: str) -> None:
     """After a whole login: what went wrong before it counts no more."""
     attempts_of(username).filter(ip_address=address_of(request)).delete()
+
+
+def is_password_of(request: HttpRequest, user: User, password: str) -> bool:
+    """Whether somebody who is logged in knows the password of the account. Wrong ones count as
+    attempts to log in, and lock out as those do."""
+    name = user.get_username()
+    if authenticate(request, username=name, password=password) != user:
+        return False
+    forget(request, name)
+    return True
 
 
 def attempts_of(username: str) -> QuerySet[AccessAttempt]:

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import segno
 from django.contrib import admin, messages
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -97,11 +96,9 @@ ACTIONS: dict[str, Callable[[HttpRequest, User], HttpResponse]] = {
 
 
 def _require_password(request: HttpRequest, user: User) -> None:
-    """Raises Refused. Wrong ones count as attempts to log in, and lock out as those do."""
-    password = request.POST.get("password", "")
-    if authenticate(request, username=user.get_username(), password=password) != user:
+    """Raises Refused."""
+    if not lockout.is_password_of(request, user, request.POST.get("password", "")):
         raise Refused(_("The password is wrong."))
-    lockout.forget(request, user.get_username())
 
 
 def _page(

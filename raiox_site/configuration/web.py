@@ -19,7 +19,8 @@ def settings(*, is_deployed: bool, is_production: bool, proxies: int) -> dict[st
         "CSRF_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_SAMESITE": "Lax",
         "CSRF_FAILURE_VIEW": "raiox_site.errors.csrf_failure",
-        "SECURE_SSL_REDIRECT": is_deployed,
+        # Without a proxy nobody says that TLS was used: the redirect would lead to itself.
+        "SECURE_SSL_REDIRECT": is_deployed and proxies > 0,
         # Probes inside the network speak plain HTTP.
         "SECURE_REDIRECT_EXEMPT": [r"^ping/?$", r"^health/?$", r"^healthcheck/?$"],
         "SECURE_HSTS_SECONDS": YEAR if is_production else 0,

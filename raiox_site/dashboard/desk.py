@@ -37,7 +37,7 @@ class Waiting:
 @dataclass(frozen=True)
 class Decisions:
     """What was decided today, and how long the middle case took from its arrival to its
-    decision: None where nothing was decided. `other` has no code of why, or is erased."""
+    decision: None where nothing was decided. `other` has no code of why."""
 
     today: int
     approved: int
@@ -108,13 +108,15 @@ def waiting() -> Waiting:
 def decisions(*, at: datetime) -> Decisions:
     today = Q(decided_at__gte=day_start(at))
     week = Q(decided_at__gte=day_start(at, days_ago=WEEK - 1))
-    rejected = today & Q(status=Status.REJECTED)
+    # An erased case keeps its outcome, by which its decision is known.
+    erased = Q(status=Status.ARCHIVED, outcome=Outcome.IDENTIFIED)
+    approved = Q(status=Status.APPROVED) | erased
     took = F("decided_at") - F("created_at")
     found = decided_since(day_start(at, days_ago=MONTH - 1)).aggregate(
         today=Count("pk", filter=today),
-        approved=Count("pk", filter=today & Q(status=Status.APPROVED)),
-        not_in_catalogue=Count("pk", filter=rejected & Q(outcome=Outcome.NOT_IN_CATALOGUE)),
-        unreadable=Count("pk", filter=rejected & Q(outcome=Outcome.UNREADABLE)),
+        approved=Count("pk", filter=today & approved),
+        not_in_catalogue=Count("pk", filter=today & Q(outcome=Outcome.NOT_IN_CATALOGUE)),
+        unreadable=Count("pk", filter=today & Q(outcome=Outcome.UNREADABLE)),
         week=Count("pk", filter=week),
         month=Count("pk"),
         median_today=Median(took, filter=today),

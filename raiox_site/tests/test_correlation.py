@@ -111,9 +111,7 @@ def test_a_command_has_one_id_for_all_it_writes(db):
     assert len(ids.pop()) == 32
 
 
-@pytest.mark.parametrize(
-    "sent", ["", "short", "x" * 65, "a b c d e f g h", "ümlaut-ümlaut", "a,b,c,d,e"]
-)
+@pytest.mark.parametrize("sent", ["", "x" * 65, "a b c d e f g h", "ümlaut-ümlaut", "a,b,c,d,e"])
 def test_an_id_that_does_not_fit_is_replaced(client, sent):
     given = client.get("/ping", headers={"X-Request-ID": sent})["X-Request-ID"]
     assert given != sent

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from cases import erasure, review
 from cases.models import Case, CaseImage, Finding, ReferenceProposal, Result
 from cases.tests.making_cases import html, make_case, make_implant
 from implants.models import Implant, ReferenceImage
@@ -242,6 +243,21 @@ def test_an_erased_case_still_counts(implants):
     Case.objects.filter(pk=case.pk).update(status=Status.ARCHIVED)
     assert agreement.report(at=timezone.now()).total.n == 1
     assert desk.decisions(at=timezone.now()).today == 1
+
+
+@pytest.mark.parametrize("outcome", ["", "unreadable", "not_in_catalogue", "identified"])
+def test_the_figures_are_the_same_before_and_after_an_erasure(approver, implants, outcome):
+    case = make_case(implants[:1])
+    if outcome == "identified":
+        choices = [review.Choice(implants[0].pk)]
+        review.approve(case_id=case.pk, choices=choices, reviewer=approver)
+    else:
+        review.reject(case_id=case.pk, reason="Sem foco.", outcome=outcome, reviewer=approver)
+    now = timezone.now()
+    before = desk.decisions(at=now), desk.per_day(at=now), agreement.report(at=now)
+    erasure.erase_case(case_id=case.pk)
+    assert (desk.decisions(at=now), desk.per_day(at=now), agreement.report(at=now)) == before
+    assert before[0].today == 1
 
 
 class Page(HTMLParser):

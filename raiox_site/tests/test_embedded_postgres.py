@@ -83,6 +83,19 @@ def test_case_is_folded_for_accented_letters_too(data_dir: Path) -> None:
 
 
 @pytest.mark.usefixtures("dead_servers_stay_zombies")
+def test_the_log_does_not_quote_what_a_failed_statement_wanted_to_write(data_dir: Path) -> None:
+    execute(data_dir, "CREATE TABLE people (name text UNIQUE, age int CHECK (age > 0))")
+    execute(data_dir, "INSERT INTO people VALUES ('Paciente Fictício', 1)")
+    for values in ("'Paciente Fictício', 2", "'Outro Fictício', -1", "'Mais Fictício', 'x'"):
+        with pytest.raises(psycopg2.Error):
+            execute(data_dir, f"INSERT INTO people VALUES ({values})")
+
+    written = (data_dir / "log").read_text(encoding="utf-8")
+
+    assert "people_name_key" in written
+    assert "Fictício" not in written
+
+
 def test_a_killed_server_that_stays_a_zombie_is_replaced(data_dir: Path) -> None:
     write_a_row(data_dir)
     killed = postmaster(data_dir)

@@ -74,6 +74,7 @@ def rows(catalogue: list[Any], people: dict[str, User]) -> dict[str, Any]:
     )
 
     case, decided = stock.add_case(0), stock.add_case(1)
+    stock.mark(case)
     review.reject(case_id=decided.pk, reason="blurred", reviewer=people["approver"])
     finding = case.images.get().findings.get()
     task = {"func": "f", "started": case.created_at, "stopped": case.created_at}

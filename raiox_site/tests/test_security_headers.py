@@ -150,7 +150,6 @@ def complete() -> dict[str, str]:
         "DO_SPACES_SECRET": "word",
         "RAIOX_WEBHOOK_TOKEN": "open-sesame-7394",
         "RAIOX_ENCODER": "ViT-B-32/openai",
-        "RAIOX_PROXY_COUNT": "1",
     }
 
 
@@ -183,6 +182,19 @@ def test_production_speaks_tls_only(production: Ask) -> None:
         hsts = production(path).headers["Strict-Transport-Security"]
         assert hsts == "max-age=31536000; includeSubDomains; preload"
     assert production("/ping", headers={"X-Forwarded-Proto": "http"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "10.1.2.3:8000", "evil.example", "a b"])
+def test_production_tells_probes_its_state_whatever_host_they_name(
+    production: Ask, host: str
+) -> None:
+    for path in ("/ping", "/health", "/healthcheck"):
+        for scheme in ("http", "https"):
+            answer = production(path, headers={"Host": host, "X-Forwarded-Proto": scheme})
+            assert answer.status_code in (200, 503), path
+            assert host not in f"{answer.headers}{answer.text}"
+    assert production("/ping", headers={"Host": host}).text == "pong"
+    assert production("/implants", headers={"Host": host}).status_code == 400
 
 
 def test_productions_static_files_are_kept_and_carry_the_headers(production: Ask) -> None:

@@ -50,6 +50,25 @@ def test_production_starts_when_everything_is_set(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout.strip()) == (0, "private")
 
 
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, "1 True ('HTTP_X_FORWARDED_PROTO', 'https')"),
+        ({"RAIOX_PROXY_COUNT": ""}, "1 True ('HTTP_X_FORWARDED_PROTO', 'https')"),
+        ({"RAIOX_ENV": "staging"}, "1 True ('HTTP_X_FORWARDED_PROTO', 'https')"),
+        ({"RAIOX_PROXY_COUNT": "0"}, "0 False None"),
+        ({"RAIOX_ENV": "development"}, "0 False None"),
+    ],
+)
+def test_nobody_is_redirected_to_tls_where_nobody_can_say_that_it_was_used(
+    tmp_path: Path, variables: dict[str, str], told: str
+) -> None:
+    program = (
+        "s = settings; print(s.RAIOX_PROXY_COUNT, s.SECURE_SSL_REDIRECT, s.SECURE_PROXY_SSL_HEADER)"
+    )
+    assert start(tmp_path, program, **(COMPLETE | variables)).stdout.strip() == told
+
+
 def test_production_names_everything_that_is_missing_at_once(tmp_path: Path) -> None:
     result = start(tmp_path, RAIOX_ENV="production")
     assert result.returncode != 0

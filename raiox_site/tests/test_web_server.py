@@ -19,7 +19,6 @@ from django.conf import settings
 
 from integrations.models import RequestCount
 from raiox_site import running
-from raiox_site.web_worker import closed_after
 
 MEGABYTE = 1024 * 1024
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -206,22 +205,31 @@ def test_the_server_does_not_say_what_it_is(server: Callable[..., str]) -> None:
             assert word not in told, path
 
 
-def test_a_client_that_sends_nothing_more_loses_its_thread_and_can_still_be_answered() -> None:
-    ours, theirs = socket.socketpair()
-    connection = type("Connection", (), {"sock": ours})()
-    ended = threading.Event()
-
-    def read() -> None:
-        with closed_after(0.2, connection, socket.SHUT_RD):
-            assert ours.recv(10) == b""
-        ended.set()
-
-    threading.Thread(target=read, daemon=True).start()
-    assert ended.wait(10)
-    ours.sendall(b"answer")
-    assert theirs.recv(10) == b"answer"
-    for one in (ours, theirs):
-        one.close()
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /ping HTTP/9.9\r\n\r\n", 400),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 90_000 + b"\r\n\r\n", 431),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: <b>secret</b>\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+    ],
+)
+def test_what_the_web_server_itself_refuses_is_refused_like_everything_else(
+    server: Callable[..., str], sent: bytes, status: int
+) -> None:
+    with connected(server()) as sending:
+        sending.socket.sendall(sent)
+        told, answer = sending.read()
+    head, _empty, body = answer.decode().partition("\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    assert told == status
+    assert json.loads(body) == {"detail": "Não foi possível processar a requisição."}
+    assert headers["Content-Type"] == "application/json"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert len(headers["X-Request-ID"]) == 32
 
 
 class connected:

@@ -132,7 +132,7 @@ def test_from_the_webhook_to_the_answer_in_jotform_exactly_once(
         request_id = first.headers["X-Request-ID"]
         theirs = CaseEvent.objects.filter(case_id=case_id, correlation_id=request_id)
         assert [event.what for event in theirs] == wrote
-        assert told.count(f"[{request_id}]") >= 2
+        assert f"[{request_id}]" in told
 
 
 def test_a_worker_killed_in_the_middle_of_a_case_finishes_it_once_after_its_restart(

@@ -45,6 +45,12 @@ def is_proven(request: HttpRequest, *, token: str = "") -> bool:
     return bool(expected) and _same(token or request.GET.get("token", ""), expected)
 
 
+def is_refuted(request: HttpRequest) -> bool:
+    """Whether the request shows a secret, which it need not at every door, and a wrong one."""
+    has_token = bool(settings.RAIOX_WEBHOOK_TOKEN) and "token" in request.GET
+    return (has_token or bool(_signature_of(request))) and not is_proven(request)
+
+
 def _signature_of(request: HttpRequest) -> str:
     """What the request sends as its signature; empty where that could prove nothing."""
     return request.headers.get(SIGNATURE_HEADER, "") if settings.JF_SECRET else ""

@@ -26,16 +26,15 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "patient_name": (r"(nome|name).*(pacient|patient)", r"pacient|patient"),
     "tooth": (r"\b(dentes?|tooth)\b",),
     "consent": (
-        r"consent",
-        r"lgpd",
+        r"consent|\btcle\b",
+        r"lgpd|\bgdpr\b",
         r"aceit|accept|concord|\bagree|\btermos?\b|\bterms?\b",
-        r"autoriz|authori",
+        r"autoriz|authori|\bpermissao\b|\bpermission\b|anuencia",
+        r"privacidade|privacy|\b(ciencia|ciente)\b"
+        r"|tratamento ?(de|dos) ?(\w+ )?dados|data ?(processing|protection)",
     ),
 }
-_AGREEMENTS = (
-    r"consent|lgpd|aceit|accept|concord|\bagree|\btermos?\b|\bterms?\b|autoriz|authori"
-    r"|assinatura|signature"
-)
+_AGREEMENTS = "|".join([*GUESSES["consent"], "assinatura", "signature"])
 _DETAILS = (
     r"mail|fone|phone|celular|whats|\bcr[om]\b|\bcpf\b|cnpj|endereco|address|\bdata\b|\bdate\b"
     r"|nascimento|birth|idade|\bage\b|sexo|gender|clinic|arquivo|\bfile|\bid\b"

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from cases import erasure
 from cases.erasers import Wanted
 from cases.films import IncomingImage
 from cases.models import Case
@@ -159,16 +160,30 @@ def forget_case(case: Case) -> Counter[str]:
 
 
 def left_of(wanted: Wanted) -> list[JotformDelivery]:
-    """Deliveries of a person that were not taken in yet; none where nobody is named."""
+    """Deliveries of a person that are not found by a case of theirs: not taken in yet, or tied
+    to the case of somebody else; none where nobody is named."""
     is_nobody = not (wanted.email.strip() or wanted.patient.strip())
     if is_nobody or (wanted.patient and not same_name(wanted.patient)):
         return []
-    return [one for one in _left().iterator(chunk_size=200) if _is_of(one, wanted)]
+    beside = Q(case=None) | ~Q(case__in=erasure.found(wanted))
+    kept = JotformDelivery.objects.filter(beside).exclude(fields={})
+    return [one for one in kept.iterator(chunk_size=200) if _is_of(one, wanted)]
+
+
+def is_about(delivery: JotformDelivery, case: Case) -> bool:
+    """Whether a delivery names nobody else than its case does; one that cannot be read has to
+    mention somebody of the case."""
+    said = submissions.said_in(delivery)
+    if not said.problem:
+        return not submissions.says_otherwise(said, case)
+    people = (Wanted(email=case.dentist_email), Wanted(patient=case.patient_name))
+    named = [one for one in people if one.email.strip() or same_name(one.patient)]
+    return not named or any(_is_of(delivery, one) for one in named)
 
 
 def forget_person(wanted: Wanted) -> Counter[str]:
-    """A delivery that was not taken in yet has no case by which its person could be erased. Its
-    submission is remembered as an erased case, so that polling does not bring it back."""
+    """No case leads to these deliveries. The submission of one that was not taken in yet is
+    remembered as an erased case, so that polling does not bring it back."""
     theirs = [one.pk for one in left_of(wanted)]
     for delivery in JotformDelivery.objects.filter(pk__in=theirs):
         forget(delivery)
@@ -198,7 +213,7 @@ def _tie(delivery: JotformDelivery, submission: Submission, case: Case) -> None:
         # An erasure that is under way did not see this delivery: it has to end first.
         known = Case.objects.select_for_update().get(pk=case.pk)
         row.update(case=known)
-        is_believed = not settings.JOTFORM_API_KEY.strip()
-        is_outdated = is_believed and submissions.says_otherwise(submission, known)
+        # Nobody works with it any more, and its person would not be found by the case.
+        is_outdated = submissions.says_otherwise(submission, known)
         if known.status == Case.Status.ARCHIVED or is_outdated:
             row.update(fields={})

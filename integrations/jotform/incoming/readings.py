@@ -222,7 +222,7 @@ def _put_off(row: JotformSubmission, error: JotformError) -> None:
             row,
             next_try_at=next_try_at,
             attempts=attempts,
-            last_error=str(error)[:255],
+            last_error=_kept(row, str(error)),
         )
 
 
@@ -233,12 +233,20 @@ def _give_up(row: JotformSubmission, reason: str) -> None:
         case = row.case
         if case is not None and Case.objects.held().filter(pk=case.pk).exists():
             intake.fail(case_id=case.pk, reason=reason)
-        _settle(row, last_error=reason[:255])
+        _settle(row, last_error=_kept(row, reason))
 
 
 def _lock(row: JotformSubmission) -> None:
     """Before the case, as everybody does: two that lock the other way round would block."""
     JotformSubmission.objects.select_for_update().get(pk=row.pk)
+
+
+def _kept(row: JotformSubmission, reason: str) -> str:
+    """What may be written down of an error: Jotform's words may name people, and the case may
+    have been erased while it answered. Locks the case, after its submission."""
+    case = Case.objects.select_for_update().filter(jotform_submission_id=row.submission_id).first()
+    is_erased = case is not None and case.status == Case.Status.ARCHIVED
+    return "" if is_erased else reason[:255]
 
 
 def _settle(row: JotformSubmission, **changed: Any) -> None:

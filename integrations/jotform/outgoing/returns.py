@@ -50,7 +50,7 @@ def _is_sendable(row: ResultReturn) -> bool:
 
 def _send(row: ResultReturn) -> None:
     if row.case.status == Case.Status.ARCHIVED:
-        _give_up(row, _("The case was erased before its answer was delivered."))
+        _give_up(row, _too_late())
     elif row.revision != row.case.revision or not row.case.is_decided:
         _change(row, status=Status.WITHDRAWN)
     elif obstacle := outbox.missing_setting(row.channel):
@@ -124,7 +124,7 @@ def _put_off(row: ResultReturn, error: JotformError) -> None:
         _change(
             row,
             status=Status.WAITING,
-            last_error=str(error)[:255],
+            last_error=_kept(row, str(error)),
             next_try_at=next_try_at,
             attempts=attempts,
         )
@@ -143,11 +143,25 @@ def _is_late(row: ResultReturn) -> bool:
 def _give_up(row: ResultReturn, reason: str) -> None:
     """Staff is told of answers to dentists, not of copies."""
     with outbox.case_locked(row):
-        if not _change(row, status=Status.GIVEN_UP, last_error=reason[:255]):
+        if not _change(row, status=Status.GIVEN_UP, last_error=_kept(row, reason)):
             return
         outbox.record(row, CaseEvent.What.ANSWER_FAILED)
-        if row.case.status != Case.Status.ARCHIVED and row.channel == Channel.JOTFORM:
+        if not _is_erased(row) and row.channel == Channel.JOTFORM:
             notify.alert(kind=StaffNotice.Kind.ANSWER_GIVEN_UP, case=row.case)
+
+
+def _kept(row: ResultReturn, reason: str) -> str:
+    """What may be written down of an error: Jotform's words may name people, and the case may
+    have been erased while it answered. The caller holds the lock of the case."""
+    return (_too_late() if _is_erased(row) else reason)[:255]
+
+
+def _is_erased(row: ResultReturn) -> bool:
+    return Case.objects.filter(pk=row.case_id, status=Case.Status.ARCHIVED).exists()
+
+
+def _too_late() -> str:
+    return _("The case was erased before its answer was delivered.")
 
 
 def _change(row: ResultReturn, **changes: object) -> bool:

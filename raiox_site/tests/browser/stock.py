@@ -16,6 +16,7 @@ from cases.models import Case, Result
 from implants.catalogue import demo_catalogue
 from implants.models import Implant, ReferenceImage
 from matching import demo
+from matching.boxes import Box
 from matching.encoder import get_encoder
 from matching.evaluation import FIRST_QUERY_SEED
 from matching.models import Embedding
@@ -96,6 +97,14 @@ def fact_of(case: Case, feature: str) -> str:
     """What the catalogue says of the first candidate of a case."""
     first = Result.objects.select_related("implant").get(finding__case_image__case=case, rank=1)
     return str(getattr(first.implant, feature))
+
+
+def mark(case: Case) -> None:
+    """As if a reviewer had marked the fixture in the middle of the only film."""
+    image = case.images.get()
+    across, down = image.width, image.height
+    box = Box(across / 2, down / 2, across / 3, down / 2, 0)
+    image.findings.update(box=box.as_json())
 
 
 def approve(case: Case) -> Case:

@@ -310,6 +310,7 @@ def test_a_session_that_ends_loses_nothing(desk: Desk, case: Case) -> None:
 
 def test_a_decided_film_becomes_a_reference_when_a_curator_confirms(desk: Desk, case: Case) -> None:
     Case.objects.filter(pk=case.pk).update(consent_at=timezone.now())
+    stock.mark(case)
     case = stock.approve(case)
     page = desk.open(stock.page_of(case))
     with page.expect_navigation():

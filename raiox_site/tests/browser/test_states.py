@@ -86,9 +86,13 @@ def test_an_export_is_downloaded_and_what_is_wrong_is_said(
     expect(page.locator(".export-page [role=alert]")).to_be_visible()
     desk.check(page, "export")
 
-    page.fill("[name=case_id]", str(case.pk))
+    page.fill("[name=case]", str(case.pk))
+    page.locator(".export-page .erasure-form [type=submit]").click()
+    expect(page.locator(".erasure-cases")).to_contain_text(f"#{case.pk}")
+    desk.check(page, "export-found")
+    page.locator("[name=confirm]").check()
     with page.expect_download() as download:
-        page.locator(".export-page [type=submit]").click()
+        page.locator(".export-confirm [type=submit]").click()
 
     assert download.value.suggested_filename == "raiox-dados.zip"
 
