@@ -223,7 +223,7 @@ def _stored(proposal: ReferenceProposal, content: bytes, by: User) -> ReferenceI
         height=film.height,
         modality=modality if modality in ReferenceImage.Modality.values else "",
         crop=_crop(proposal.finding, film),
-        provenance=ReferenceImage.Provenance.CLINIC,
+        provenance=ReferenceImage.Provenance.CASE,
         verified_by=by,
         note=_("Taken over from a reviewed film."),
     )

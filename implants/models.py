@@ -182,13 +182,13 @@ class Implant(models.Model):
 
     @property
     def public_picture(self) -> "ReferenceImage | None":
-        """The first reference that can be read and is no patient's film: what anybody may see of
-        an implant that is offered (uses a prefetch when there is one)."""
+        """The first reference that can be read and was not cut out of a case's film: what anybody
+        may see of an implant that is offered (uses a prefetch when there is one)."""
         if not self.is_active:
             return None
-        clinic = ReferenceImage.Provenance.CLINIC
+        case = ReferenceImage.Provenance.CASE
         readable = (one for one in self.references.all() if not one.error)
-        return next((one for one in readable if one.provenance != clinic), None)
+        return next((one for one in readable if one.provenance != case), None)
 
 
 def _plain(value: Decimal) -> str:
@@ -222,6 +222,7 @@ class ReferenceImage(models.Model):
         PHANTOM = "phantom", _("phantom (rendered)")
         MANUFACTURER = "manufacturer", _("manufacturer")
         CLINIC = "clinic", _("clinic")
+        CASE = "case", _("reviewed case")
 
     implant = models.ForeignKey(
         Implant, on_delete=models.CASCADE, related_name="references", verbose_name=_("implant")

@@ -34,7 +34,7 @@ def names(client: Client, address: str) -> list[str]:
 
 
 def add_reference(
-    implant: Implant, content: bytes, error: str = "", provenance: str = "manufacturer"
+    implant: Implant, content: bytes, error: str = "", provenance: str = "clinic"
 ) -> ReferenceImage:
     reference = ReferenceImage(implant=implant, error=error, provenance=provenance)
     reference.file.save("", ContentFile(content), save=False)
@@ -260,7 +260,7 @@ def test_a_patients_film_is_nobody_s_picture(
     client: Client, implants: list[Implant], film: Callable[..., bytes]
 ) -> None:
     shown = implants[2]
-    add_reference(shown, film(seed=1), provenance="clinic")
+    add_reference(shown, film(seed=1), provenance="case")
     assert shown.picture is not None
     assert client.get(f"/implants/{shown.pk}").json()["image_url"] is None
     assert client.get(f"/implants/{shown.pk}/picture").status_code == 404
