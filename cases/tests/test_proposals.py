@@ -61,7 +61,7 @@ def test_an_accepted_fixture_is_a_reference_of_its_implant(
     assert (proposal.status, proposal.decided_by) == ("accepted", curator)
     assert proposal.reference == reference
     assert (reference.implant, reference.verified_by) == (implants[0], curator)
-    assert (reference.provenance, reference.modality) == ("clinic", "periapical")
+    assert (reference.provenance, reference.modality) == ("case", "periapical")
     assert [entry.task["func"] for entry in OrmQ.objects.all()] == [
         "matching.tasks.index_reference"
     ]
