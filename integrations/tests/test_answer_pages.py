@@ -20,7 +20,9 @@ def test_the_list_shows_answers_and_nothing_can_be_edited(
 ) -> None:
     client.force_login(reader)
 
-    page = client.get(reverse("admin:integrations_resultreturn_changelist"), {"status__exact": "queued"})
+    page = client.get(
+        reverse("admin:integrations_resultreturn_changelist"), {"status__exact": "queued"}
+    )
 
     assert page.status_code == 200
     assert reverse("admin:cases_case_review", args=[answer.case_id]) in page.content.decode()
