@@ -23,7 +23,7 @@ from raiox_site import heartbeat, running
 
 pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 
-EXAMPLES = os.environ.get("RAIOX_CONTRACT_EXAMPLES") or "6"
+EXAMPLES = os.environ.get("RAIOX_CONTRACT_EXAMPLES") or "4"
 SEED = os.environ.get("RAIOX_CONTRACT_SEED") or "5"
 # More than are erased in a run.
 CASES = 150
