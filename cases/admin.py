@@ -23,6 +23,7 @@ from cases.panel.addresses import case_urls
 from cases.panel.desk_admin import ReferenceProposalAdmin, RejectionReasonAdmin
 from cases.panel.erasure_admin import ErasureAdmin
 from cases.panel.exporting import export_page
+from cases.panel.read_only import ReadOnlyAdmin
 from cases.panel.records_admin import AuditEventAdmin, CaseAccessAdmin
 
 __all__ = [
@@ -65,7 +66,7 @@ class CaseChangeList(ChangeList):
 
 
 @admin.register(Case)
-class CaseAdmin(admin.ModelAdmin):
+class CaseAdmin(ReadOnlyAdmin):
     list_display = (*OPENING, *COLUMNS[Status.PENDING], columns.source)
     list_display_links = (columns.number,)
     list_filter = (
@@ -82,15 +83,6 @@ class CaseAdmin(admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     preserve_filters = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Case | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Case | None = None) -> bool:
-        return False
 
     def get_urls(self) -> list[URLPattern]:
         protect = self.admin_site.admin_view

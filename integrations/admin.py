@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from cases import access
 from cases.models import CaseAccess
+from cases.panel.read_only import ReadOnlyAdmin
 from integrations.jotform.outgoing import outbox
 from integrations.models import (
     JotformDelivery,
@@ -23,17 +24,6 @@ from integrations.models import (
     ResultReturn,
     StaffNotice,
 )
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(ResultReturn)

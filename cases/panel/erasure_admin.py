@@ -20,6 +20,7 @@ from cases import certificate_text, certificates, erasure
 from cases.export import Asked
 from cases.models import Case, Erasure
 from cases.panel.persons_page import PersonForm, person_page
+from cases.panel.read_only import ReadOnlyAdmin
 
 can_erase = permission_required("cases.decide_case", raise_exception=True)
 
@@ -60,7 +61,7 @@ def _erase(asked: Asked, by: User) -> Erasure:
 
 
 @admin.register(Erasure)
-class ErasureAdmin(admin.ModelAdmin):
+class ErasureAdmin(ReadOnlyAdmin):
     """The certificates. They name nobody."""
 
     list_display = ("number", "asked_at", "basis", "cases", "actor_label", "completed_at")
@@ -70,15 +71,6 @@ class ErasureAdmin(admin.ModelAdmin):
     actions = None
     show_facets = admin.ShowFacets.NEVER
     change_list_template = "admin/cases/erasure/change_list.html"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
     @admin.display(description=_("certificate"), ordering="pk")
     def number(self, row: Erasure) -> SafeString:
