@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 
-from cases import correlation
 from cases.models import CaseAccess
+from cases.models.authored import written_by
 
 
 class NotLogged(OperationalError):
@@ -26,15 +26,7 @@ def seen(*, user: User, case_ids: Iterable[int], how: CaseAccess.How) -> None:
     now = timezone.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
     rows = [
-        CaseAccess(
-            case_id=case_id,
-            actor=user,
-            actor_label=user.get_username(),
-            how=how,
-            hour=hour,
-            correlation_id=correlation.current(),
-        )
-        for case_id in case_ids
+        CaseAccess(case_id=case_id, how=how, hour=hour, **written_by(user)) for case_id in case_ids
     ]
     try:
         with transaction.atomic():

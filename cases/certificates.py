@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from cases import correlation
 from cases.models import Case, CaseImage, DoomedFile, Erasure, ReferenceProposal
+from cases.models.authored import written_by
 
 CASES_ON_A_PAGE = 100
 _SALT = "raiox.erasure-certificate"
@@ -29,11 +29,9 @@ def begin(
     """A certificate that is open until all of its cases are erased (`settle`)."""
     return Erasure.objects.create(
         basis=basis,
-        actor=by,
-        actor_label=by.get_username() if by else "",
-        correlation_id=correlation.current(),
         case_ids=list(case_ids),
         counts=_positive(counts or Counter()),
+        **written_by(by),
     )
 
 

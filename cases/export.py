@@ -17,9 +17,10 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import access, correlation, erasure, held
+from cases import access, erasure, held
 from cases.erasers import Wanted
 from cases.models import Case, CaseAccess, CaseEvent, CaseImage, Erasure
+from cases.models.authored import written_by
 from cases.records import audit
 from cases.review import ReviewError
 from implants.storage import STORAGE_ERRORS
@@ -162,13 +163,7 @@ def _write_down(asked: Asked, case_ids: list[int], by: User | None) -> None:
     """Nothing here says whom it was about."""
     with transaction.atomic():
         CaseEvent.objects.bulk_create(
-            CaseEvent(
-                case_id=case_id,
-                what=CaseEvent.What.EXPORTED,
-                actor=by,
-                actor_label=by.get_username() if by else "",
-                correlation_id=correlation.current(),
-            )
+            CaseEvent(case_id=case_id, what=CaseEvent.What.EXPORTED, **written_by(by))
             for case_id in case_ids
         )
         audit("exported", actor=by, basis=asked.basis, cases=len(case_ids))

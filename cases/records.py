@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from cases import correlation
 from cases.models import AuditEvent
+from cases.models.authored import written_by
 
 
 def audit(what: str, *, actor: User | None = None, target: str = "", **details: Any) -> AuditEvent:
@@ -16,11 +16,9 @@ def audit(what: str, *, actor: User | None = None, target: str = "", **details: 
     counts and codes, and name no patient or dentist."""
     return AuditEvent.objects.create(
         what=what,
-        actor=actor,
-        actor_label=actor.get_username() if actor else "",
         target=target,
         details=details,
-        correlation_id=correlation.current(),
+        **written_by(actor),
     )
 
 

@@ -1,7 +1,5 @@
 """How often one client may knock."""
 
-import hashlib
-import hmac
 import logging
 import math
 
@@ -12,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from cases.keyed_hash import keyed_hash
 from integrations.client_address import counted_address
 
 log = logging.getLogger(__name__)
@@ -34,9 +33,8 @@ def count_request(key: str, *, seconds: int) -> tuple[int, float]:
     without overlap, the first began in 1970). Returns how many there were, this one included,
     and the seconds until the window ends. Raises django.db.Error.
     """
-    hidden = hmac.new(settings.CLIENT_HASH_KEY.encode(), key.encode(), hashlib.sha256).hexdigest()
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"key": hidden, "seconds": seconds})
+        cursor.execute(COUNT, {"key": keyed_hash(key), "seconds": seconds})
         count, left = cursor.fetchone()
     return int(count), float(left)
 

@@ -1,33 +1,9 @@
-"""Who did what, and who saw which case: written once, kept when accounts and films go.
+"""Who did what, and who saw which case: kept when accounts and films go."""
 
-PostgreSQL itself refuses to change or delete these rows (migration `append_only_records`);
-only the link to an account may become empty, when the account is deleted.
-"""
-
-from typing import Any
-
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class Record(models.Model):
-    """A line that is written once and never changed."""
-
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    actor_label = models.CharField(_("who"), max_length=150, blank=True)
-    correlation_id = models.CharField(max_length=64, blank=True)
-    created_at = models.DateTimeField(_("when"), auto_now_add=True)
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk:
-            raise TypeError("A record is written once and never changed.")
-        super().save(*args, **kwargs)
+from cases.models.authored import Record
 
 
 class CaseAccess(Record):

@@ -1,7 +1,5 @@
 """A case: who asks, about whom, and where it stands."""
 
-import hashlib
-import hmac
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -11,7 +9,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases import correlation
+from cases.keyed_hash import keyed_hash
+from cases.models.authored import written_by
 from cases.models.event import CaseEvent
 from cases.models.film import CaseImage, DoomedFile, Finding, Result
 from matching.confidence import Band
@@ -306,14 +305,7 @@ class Case(models.Model):
 
     def record(self, what: CaseEvent.What, *, actor: Any = None, **details: Any) -> CaseEvent:
         """Add a line to the history. `details` hold ids, counts and codes, no patient data."""
-        return CaseEvent.objects.create(
-            case=self,
-            what=what,
-            actor=actor,
-            actor_label=actor.get_username() if actor else "",
-            correlation_id=correlation.current(),
-            details=details,
-        )
+        return CaseEvent.objects.create(case=self, what=what, details=details, **written_by(actor))
 
 
 def pause_before(attempt: int) -> timedelta:
@@ -327,6 +319,4 @@ def client_hash(identity: str) -> str:
     Empty for an empty identity.
     """
     normal = identity.strip().casefold()
-    if not normal:
-        return ""
-    return hmac.new(settings.CLIENT_HASH_KEY.encode(), normal.encode(), hashlib.sha256).hexdigest()
+    return keyed_hash(normal) if normal else ""

@@ -1,11 +1,12 @@
 """What was erased, when and why: the certificate, which names nobody."""
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cases.models.authored import Authored
 
-class Erasure(models.Model):
+
+class Erasure(Authored):
     """One erasure: of a case, of all that a dentist sent, of all about a patient, or of what is
     older than the retention period.
 
@@ -21,11 +22,6 @@ class Erasure(models.Model):
         RETENTION = "retention", _("end of the retention period")
 
     basis = models.CharField(_("basis"), max_length=10, choices=Basis)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    actor_label = models.CharField(_("who"), max_length=150, blank=True)
-    correlation_id = models.CharField(max_length=64, blank=True)
     case_ids = models.JSONField(default=list)
     counts = models.JSONField(default=dict)
     asked_at = models.DateTimeField(_("asked at"), auto_now_add=True)

@@ -1,13 +1,12 @@
 """The history of a case."""
 
-from typing import Any
-
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cases.models.authored import Record
 
-class CaseEvent(models.Model):
+
+class CaseEvent(Record):
     """One line of a case's history: append-only, free of patient data."""
 
     class What(models.TextChoices):
@@ -35,13 +34,7 @@ class CaseEvent(models.Model):
 
     case = models.ForeignKey("cases.Case", on_delete=models.CASCADE, related_name="events")
     what = models.CharField(_("event"), max_length=20, choices=What)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
-    )
-    actor_label = models.CharField(_("who"), max_length=150, blank=True)
-    correlation_id = models.CharField(max_length=64, blank=True)
     details = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(_("when"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("event")
@@ -50,8 +43,3 @@ class CaseEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case_id} {self.what}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk:
-            raise TypeError("A case event is written once and never changed.")
-        super().save(*args, **kwargs)

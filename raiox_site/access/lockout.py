@@ -5,8 +5,6 @@ at, so that a hundred at once are no more than five one after the other; it keep
 place of the name that was typed, and nothing else of the form.
 """
 
-import hashlib
-import hmac
 import math
 from datetime import timedelta
 from typing import Any
@@ -15,7 +13,6 @@ from axes.conf import settings as axes_settings
 from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from axes.signals import user_locked_out
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
@@ -27,13 +24,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cases.keyed_hash import keyed_hash
 from integrations.client_address import counted_address
 
 
 def name_hash(username: str) -> str:
     """What stands for a user name among the attempts: 40 hexadecimal digits."""
-    key = settings.CLIENT_HASH_KEY.encode()
-    return hmac.new(key, f"login|{username}".encode(), hashlib.sha256).hexdigest()[:40]
+    return keyed_hash(f"login|{username}")[:40]
 
 
 def count_attempt(request: HttpRequest, username: str) -> int:

@@ -4,8 +4,6 @@ One TOTP device for each account. Of the backup codes only a keyed hash is store
 for one login. Wrong codes are slowed down by django-otp and counted by the lockout.
 """
 
-import hashlib
-import hmac
 import math
 from base64 import b32encode
 from binascii import unhexlify
@@ -21,6 +19,8 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_otp.util import random_hex
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from cases.keyed_hash import keyed_hash
 
 BACKUP_CODES = 10
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -144,6 +144,5 @@ def _plain(code: str) -> str:
 
 def _stored(code: str) -> str:
     """What is kept of a backup code: 80 bits of a keyed hash, which is what the column takes."""
-    key = settings.CLIENT_HASH_KEY.encode()
-    digest = hmac.new(key, f"backup-code|{code}".encode(), hashlib.sha256).digest()
+    digest = unhexlify(keyed_hash(f"backup-code|{code}"))
     return b32encode(digest[:10]).decode().lower()
