@@ -41,7 +41,8 @@ def decided(*, at, took=timedelta(minutes=30), status=Status.APPROVED, outcome=O
 
 def identified(approved, implants, *, encoder=TRAINED, at=None):
     """A decided case whose only fixture had these candidates, and these approved implants."""
-    at = at or timezone.now()
+    # Received and decided on one local day, also shortly after midnight.
+    at = at or timezone.localtime().replace(hour=12)
     case = decided(at=at)
     image = CaseImage.objects.create(case=case, file="films/a.jpg", width=64, height=96)
     finding = Finding.objects.create(case_image=image, outcome=Outcome.IDENTIFIED)
