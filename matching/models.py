@@ -103,3 +103,45 @@ class Embedding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference_image_id} {self.view} ({self.encoder})"
+
+
+class EncoderChoice(models.Model):
+    """The encoder that films are compared with from `switched_at` on, whatever RAIOX_ENCODER
+    says, for as long as RAIOX_ENCODER still says what it said then (`instead_of`).
+
+    At most one row. `measured` holds the figures that spoke for it.
+    """
+
+    singleton = models.BooleanField(default=True, unique=True, editable=False)
+    name = models.CharField(_("encoder"), max_length=200)
+    encoder = models.CharField(_("encoder id"), max_length=150)
+    instead_of = models.CharField(max_length=200)
+    measured = models.JSONField(default=dict, blank=True)
+    switched_at = models.DateTimeField(_("switched at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("encoder in use")
+        verbose_name_plural = _("encoder in use")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(singleton=True), name="encoderchoice_single")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Calibration(models.Model):
+    """Limits that were measured for one encoder (see `matching.calibration`): what
+    `limits` holds, and in `measured` on how much it was measured and what it reached."""
+
+    encoder = models.CharField(_("encoder id"), max_length=150, unique=True)
+    limits = models.JSONField()
+    measured = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(_("measured at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("calibration")
+        verbose_name_plural = _("calibrations")
+
+    def __str__(self) -> str:
+        return self.encoder

@@ -11,6 +11,7 @@ from cases.models.desk import Presence, ReferenceProposal, RejectionReason
 from cases.models.erasure import Erasure
 from cases.models.event import CaseEvent
 from cases.models.film import CaseImage, DoomedFile, Finding, Result
+from cases.models.learning import HardNegative
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -24,6 +25,7 @@ __all__ = [
     "DoomedFile",
     "Erasure",
     "Finding",
+    "HardNegative",
     "Presence",
     "ReferenceProposal",
     "RejectionReason",

@@ -105,6 +105,8 @@ class ReferenceProposal(models.Model):
     reference = models.OneToOneField(
         ReferenceImage, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    # What it would have done to earlier decisions (see `cases.learning`); null before the test.
+    effect = models.JSONField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("proposed reference")

@@ -113,6 +113,11 @@ class Finding(models.Model):
     seen = models.JSONField(null=True, blank=True)
     vector = VectorField(dimensions=DIMENSIONS, null=True)
     encoder = models.CharField(max_length=150, blank=True, default="", db_default="")
+    # How sure the finder was of its box, 0…1; null for boxes of persons and whole films.
+    found_score = models.FloatField(null=True)
+    # Whether the comparison says that the implant is not in the catalogue; null when nothing
+    # was measured for its encoder, or nothing compared.
+    is_unknown = models.BooleanField(null=True)
 
     class Meta:
         verbose_name = _("finding")
