@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
 from implants.models import Implant
+from matching.confidence import Band
 from matching.encoder import DIMENSIONS
 
 
@@ -56,6 +57,8 @@ class CaseImage(models.Model):
     )
     # Boxes around fixtures that the finder proposes, best first; nobody has confirmed them.
     suggested_boxes = models.JSONField(null=True, blank=True)
+    # Codes of what is doubtful about the film (see `matching.quality`); null before it is read.
+    doubts = models.JSONField(null=True, blank=True)
 
     objects = CaseImageQuerySet.as_manager()
 
@@ -118,6 +121,8 @@ class Finding(models.Model):
     # Whether the comparison says that the implant is not in the catalogue; null when nothing
     # was measured for its encoder, or nothing compared.
     is_unknown = models.BooleanField(null=True)
+    # The band of the comparison as it was told (see `matching.confidence`).
+    band = models.CharField(max_length=10, choices=Band, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("finding")
@@ -129,6 +134,9 @@ class Finding(models.Model):
                     outcome__in=["", "identified", "not_in_catalogue", "unreadable"]
                 ),
                 name="finding_outcome_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(band__in=["", *Band.values]), name="finding_band_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(vector__isnull=True) | ~models.Q(encoder=""),
