@@ -1,17 +1,23 @@
 """The candidates for the films of a case."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
+from django.db import models
 from django.utils.translation import gettext as _
+from PIL import Image
 
 from cases import films
 from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
-from matching.confidence import Measured, band, lowest
+from implants.reference_state import Doubt
+from matching import finder, quality
+from matching.boxes import Box
+from matching.confidence import Scored, band, lowest
+from matching.finder import Found
 from matching.matcher import Match, look_up
 from matching.radiograph import DecoderBusy, Radiograph, RadiographError
 
@@ -20,12 +26,28 @@ BUDGET_SECONDS = 40.0
 FETCHES_AT_ONCE = 6
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A fixture as the finder found it (None: the film as a whole), and what it resembles."""
+
+    found: Found | None
+    match: Match
+
+    def finding(self, image: CaseImage) -> Finding:
+        """A new row, not saved, without what was compared."""
+        if self.found is None:
+            return Finding(case_image=image)
+        box, score = self.found.box.as_json(), self.found.score
+        return Finding(case_image=image, box=box, found_score=score)
+
+
 @dataclass
 class Outcome:
-    """What came of one film: what was found, or the reason why nothing was (yet)."""
+    """What came of one film: its fixtures, or the reason why there are none (yet)."""
 
     image: CaseImage
-    found: Match | None = None
+    compared: list[Compared] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     error: str = ""
     may_come: bool = False
 
@@ -89,26 +111,61 @@ def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph
         CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
         return Outcome(image, error=str(error), may_come=may_come)
     films.prepare(image, film)
-    return Outcome(image, found=look_up(film.image))
+    found = finder.find(film.image)
+    doubts = doubts_of(film.image, [one.box for one in found])
+    compared = [Compared(one, look_up(film.image, box=one.box, doubts=doubts)) for one in found]
+    compared = compared or [Compared(None, look_up(film.image, doubts=doubts))]
+    return Outcome(image, compared=compared, doubts=doubts)
+
+
+def doubts_of(film: Image.Image, boxes: Sequence[Box]) -> list[str]:
+    """What is doubtful about a film (mode L) with fixtures in these boxes, as codes. That there
+    are several is no doubt here: each is compared by itself."""
+    found = quality.film_doubts(film, boxes)
+    return [code for code in found if code != Doubt.SEVERAL_FIXTURES]
+
+
+def take_in(outcome: Outcome) -> None:
+    """Write down what came of one film that had no finding. The caller holds the case's lock."""
+    if not outcome.compared:
+        return
+    CaseImage.objects.filter(pk=outcome.image.pk).update(doubts=outcome.doubts)
+    for one in outcome.compared:
+        keep(one.finding(outcome.image), one.match)
 
 
 def keep(finding: Finding, found: Match) -> None:
     """Write down what a fixture, or a whole film, was searched by, and its ranked candidates
     in place of earlier ones. What a person approved stays. The caller holds the case's lock."""
     finding.vector, finding.encoder = found.vector.tolist(), found.encoder
+    finding.is_unknown, finding.band = found.is_unknown, found.band
     finding.save()
     finding.results.filter(approved=False).delete()
     finding.results.update(rank=None)
     Result.objects.bulk_create(_results(finding, found))
 
 
+def surest_fixture(case: Case) -> Finding | None:
+    """What a person marked, else what the finder was surest of, else a film as a whole."""
+    findings = Finding.objects.filter(case_image__case=case, results__rank=1)
+    is_persons = models.Q(proposed_by=Finding.ProposedBy.PERSON)
+    score = models.F("found_score").desc(nulls_last=True)
+    return findings.order_by(
+        models.Case(models.When(is_persons, 0), default=1), score, "pk"
+    ).first()
+
+
 def band_of(case: Case) -> str:
-    """The lowest band of the case's findings (see `matching.confidence`)."""
-    results = Result.objects.filter(finding__case_image__case=case, rank__isnull=False)
-    by_finding: dict[int, list[Result]] = {}
-    for result in results.order_by("finding_id", "rank"):
-        by_finding.setdefault(result.finding_id, []).append(result)
-    return lowest(band(cast(list[Measured], ranked)) for ranked in by_finding.values())
+    """The lowest band of the case's findings (see `matching.confidence`); those of an earlier
+    version, which have none, are rated by their results."""
+    findings = Finding.objects.filter(case_image__case=case).prefetch_related("results")
+    return lowest(finding.band or rated(finding) for finding in findings)
+
+
+def rated(finding: Finding, doubts: Collection[str] = ()) -> str:
+    """The band of a finding by its stored results, with these doubts about its film."""
+    ranked = cast(list[Scored], [one for one in finding.results.all() if one.rank])
+    return band(ranked, is_unknown=finding.is_unknown, doubts=doubts)
 
 
 def _results(finding: Finding, found: Match) -> list[Result]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from cases import candidates, films
 from cases.models import Case, CaseImage
 from implants.storage import STORAGE_ERRORS
-from matching import radiograph
+from matching import finder, radiograph
 from matching.radiograph import DecoderBusy, RadiographError
 
 FILMS_AT_ONCE = 20
@@ -71,5 +71,5 @@ def _prepare(image: CaseImage) -> int:
     except STORAGE_ERRORS:
         log.exception("film %s could not be read; a later run retries", image.pk)
         return 0
-    films.prepare(image, film)
+    films.prepare(image, film, suggested=finder.propose(film.image))
     return 1

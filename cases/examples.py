@@ -21,6 +21,9 @@ _FINDING: dict[str, Any] = {
     "id": 301,
     "box": {"x": 412.5, "y": 690.0, "width": 88.0, "height": 240.0, "angle": -4.5},
     "proposed_by": "finder",
+    "found_score": 0.97,
+    "is_unknown": False,
+    "band": "high",
     "tooth": 36,
     "outcome": "identified",
     "reason": "",
@@ -33,6 +36,7 @@ _IMAGE: dict[str, Any] = {
     "height": 1140,
     "modality": "",
     "error": "",
+    "doubts": [],
     "findings": [_FINDING],
     "results": [_RESULT],
 }

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from cases import doomed
 from cases.models import Case, CaseImage
+from cases.verdicts import ReviewError
 from implants.storage import STORAGE_ERRORS
-from matching import finder, radiograph
-from matching.radiograph import Radiograph
+from matching import radiograph
+from matching.boxes import Box
+from matching.radiograph import Radiograph, RadiographError
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +114,15 @@ def read(image: CaseImage, *, fetch: Fetch) -> Radiograph:
     return attach_image(image=image, content=content)
 
 
+def stored(image: CaseImage) -> Radiograph:
+    """The clean copy of a film, for a reviewer. Raises ReviewError when it cannot be read now."""
+    try:
+        with image.file.open("rb") as file:
+            return radiograph.load(file.read())
+    except (RadiographError, ValueError, *STORAGE_ERRORS) as error:
+        raise ReviewError(_("The film cannot be read now. Please try again.")) from error
+
+
 def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
     """Read the bytes of one film and store its clean copy in place of what came.
 
@@ -133,14 +145,14 @@ def attach_image(*, image: CaseImage, content: bytes) -> Radiograph:
     return film
 
 
-def prepare(image: CaseImage, film: Radiograph) -> None:
-    """Give a readable film its thumbnail and the boxes that the finder proposes, once.
+def prepare(image: CaseImage, film: Radiograph, *, suggested: Sequence[Box] = ()) -> None:
+    """Give a readable film its thumbnail and the boxes suggested for it, once.
 
     A case is never lost to this: without a thumbnail the film itself is shown.
     """
     if image.thumbnail:
         return
-    boxes = [box.as_json() for box in finder.propose(film.image)]
+    boxes = [box.as_json() for box in suggested]
     try:
         image.thumbnail.save("", ContentFile(film.thumbnail(THUMBNAIL_SIDE)), save=False)
     except STORAGE_ERRORS:

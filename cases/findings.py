@@ -1,57 +1,23 @@
 """The fixtures that a reviewer marks on a film, and what each is searched by."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count
 from django.utils.translation import gettext as _
+from PIL import Image
 
-from cases import candidates
+from cases import candidates, films, tilted
 from cases.models import Case, CaseEvent, CaseImage, Finding
-from cases.verdicts import ReviewError, StateConflict, check_status
-from implants.models import Implant, ReferenceImage, fits
-from implants.storage import STORAGE_ERRORS
-from matching import radiograph
+from cases.verdicts import ReviewError, StateConflict, check_status, is_marked
 from matching.boxes import Box
-from matching.encoder import get_encoder, is_current
-from matching.features import clean_seen
-from matching.matcher import (
-    CANDIDATES,
-    Candidate,
-    look_up,
-    nearest_fitting,
-    nearest_implants,
-)
-from matching.radiograph import Radiograph, RadiographError
+from matching.finding.geometry import covered
+from matching.matcher import Match, look_up
 
 FIXTURES_PER_FILM = 12
-LIST_LENGTH = 12
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A candidate as it stands after what was seen: `rank` is its place (from 1) without it,
-    None where it was not among the first; the features that speak against and for it."""
-
-    implant: Implant
-    reference: ReferenceImage
-    similarity: float
-    encoder: str
-    rank: int | None
-    contradictions: list[str]
-    agreements: list[str]
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Candidates, best first, contradicted ones last; `fitting` of the `total` active implants
-    are not contradicted by anything seen."""
-
-    candidates: list[Ranked]
-    fitting: int
-    total: int
+# A box drawn over so much of the finder's (of the smaller of both) is of the same fixture: those
+# of neighbours hardly touch.
+SAME_FIXTURE = 0.5
 
 
 def mark(
@@ -59,39 +25,45 @@ def mark(
 ) -> Finding:
     """Put a box around a fixture, and search by what it shows at once.
 
-    Without `finding_id` the fixture is a new one; a film that nobody has marked yet has one
-    finding, the whole film, which becomes it. The same box again is the same fixture. Marks of
-    two reviewers may come together: the later one stands, unless it would move what the other
-    one has just moved. Raises BoxError, ReviewError (no such film, or it cannot be read; too
-    many fixtures), StateConflict (the case does not await review, or somebody else moved or
-    removed this mark meanwhile), EncoderError, CatalogueNotSearchable.
+    Without `finding_id` the fixture is a new one, unless the box is drawn over one of the
+    finder's, which moves there; a film on which nothing was found has one finding, the whole
+    film, which becomes it. The same box again is the same fixture. Marks of two reviewers may
+    come together: the later one stands, unless it would move what the other one has just moved.
+    Raises BoxError, ReviewError (no such film, or it cannot be read; too many fixtures),
+    StateConflict (the case does not await review, or somebody else moved or removed this mark
+    meanwhile), EncoderError, CatalogueNotSearchable.
     """
     case, image = _film(case_id, image_id)
     box.check(image.width or 0, image.height or 0)
     last = case.events.order_by("-pk").values_list("pk", flat=True).first()
-    found = look_up(box.cut(_read(image).image))
+    film = films.stored(image).image
+    others = [Box.of(one.box) for one in image.findings.all() if one.box and one.pk != finding_id]
+    doubts = _doubts(image, film, [box, *others])
+    found = look_up(film, box=box, doubts=doubts)
     with transaction.atomic():
         case = _locked(case_id)
         _check_film(image)
         if finding_id is not None:
             _check_untouched(case, finding_id, since=last or 0, by=by)
         finding = _target(image, box, finding_id)
-        finding.box, finding.proposed_by = box.as_json(), Finding.ProposedBy.PERSON
-        candidates.keep(finding, found)
+        _place(finding, box, found, doubts)
         _settle(case, CaseEvent.What.FIXTURE_MARKED, finding.pk, by)
     return finding
 
 
 def remove(*, case_id: int, finding_id: int, by: User) -> None:
-    """Take the mark of a fixture away; the last one of a film leaves the whole film, which is
-    searched by again. Nothing happens where the finding is the whole film already.
+    """Take the mark of a fixture away, a person's or the finder's; the last one of a film leaves
+    the whole film, which is searched by again. Nothing happens where the finding is the whole
+    film already.
 
     Raises ReviewError, StateConflict, EncoderError, CatalogueNotSearchable as `mark`.
     """
     image_id = _finding(case_id, finding_id).case_image_id
     _case, image = _film(case_id, image_id)
     is_last = image.findings.count() == 1
-    found = look_up(_read(image).image) if is_last else None
+    film = films.stored(image).image if is_last else None
+    doubts = _doubts(image, film, []) if film else []
+    found = look_up(film, doubts=doubts) if film else None
     with transaction.atomic():
         case = _locked(case_id)
         _check_film(image)
@@ -103,73 +75,8 @@ def remove(*, case_id: int, finding_id: int, by: User) -> None:
         if image.findings.count() > 1:
             finding.delete()
         elif found is not None:
-            finding.box, finding.proposed_by = None, Finding.ProposedBy.FINDER
-            candidates.keep(finding, found)
+            _place(finding, None, found, doubts)
         _settle(case, CaseEvent.What.FIXTURE_REMOVED, finding_id, by)
-
-
-def rank(finding: Finding, seen: Mapping[str, str], limit: int = LIST_LENGTH) -> Ranking:
-    """The catalogue beside a fixture, re-ranked by what was seen (feature → word).
-
-    Implants of which nothing is known fit whatever was seen. Contradicted ones sink to the
-    end; those among the first CANDIDATES without the filter stay on the list even there.
-    Raises EncoderError, CatalogueNotSearchable; ReviewError where the film is needed and gone.
-    """
-    seen = clean_seen(seen)
-    vector, encoder = _searched_by(finding)
-    plain = fitting = nearest_implants(vector, encoder=encoder, limit=limit)
-    if seen:
-        fitting = nearest_fitting(vector, encoder=encoder, seen=seen, limit=limit)
-    places = {candidate.implant.pk: candidate.rank for candidate in plain}
-    counted = Implant.objects.active().aggregate(
-        total=Count("pk"), fitting=Count("pk", filter=fits(seen)) if seen else Count("pk")
-    )
-    return Ranking(
-        [
-            _ranked(one, seen, places.get(one.implant.pk))
-            for one in _sunk(plain, fitting, seen, limit)
-        ],
-        **counted,
-    )
-
-
-def _sunk(
-    plain: Sequence[Candidate], fitting: Sequence[Candidate], seen: Mapping[str, str], limit: int
-) -> list[Candidate]:
-    against = {one.implant.pk: len(one.implant.contradictions(seen)) for one in plain}
-    contradicted = [one for one in plain if against[one.implant.pk]]
-    first = sum(one.rank <= CANDIDATES for one in contradicted)
-    above = fitting[: limit - first]
-    below = contradicted[: limit - len(above)]
-    return [*above, *sorted(below, key=lambda one: against[one.implant.pk])]
-
-
-def _ranked(one: Candidate, seen: Mapping[str, str], place: int | None) -> Ranked:
-    return Ranked(
-        one.implant,
-        one.reference,
-        one.similarity,
-        one.encoder,
-        place,
-        one.implant.contradictions(seen),
-        one.implant.agreements(seen),
-    )
-
-
-def _searched_by(finding: Finding) -> tuple[list[float], str]:
-    """The finding's vector; of an older encoder it is made anew, and kept."""
-    if finding.vector is not None and is_current(finding.encoder):
-        return list(finding.vector), finding.encoder
-    film = _read(finding.case_image).image
-    picture = Box.of(finding.box).cut(film) if finding.box else film
-    encoder = get_encoder()
-    vector = encoder.encode([picture])[0].tolist()
-    # Not if it was moved or erased meanwhile.
-    unchanged = Finding.objects.filter(pk=finding.pk, encoder=finding.encoder)
-    unchanged.filter(case_image__case__status=Case.Status.PENDING).update(
-        vector=vector, encoder=encoder.id
-    )
-    return vector, encoder.id
 
 
 def _film(case_id: int, image_id: int) -> tuple[Case, CaseImage]:
@@ -181,12 +88,18 @@ def _film(case_id: int, image_id: int) -> tuple[Case, CaseImage]:
     return case, image
 
 
-def _read(image: CaseImage) -> Radiograph:
-    try:
-        with image.file.open("rb") as file:
-            return radiograph.load(file.read())
-    except (RadiographError, ValueError, *STORAGE_ERRORS) as error:
-        raise ReviewError(_("The film cannot be read now. Please try again.")) from error
+def _place(finding: Finding, box: Box | None, found: Match, doubts: list[str]) -> None:
+    """Where a person says that the fixture is; the whole film where nothing is left of it."""
+    by = Finding.ProposedBy.PERSON if box else Finding.ProposedBy.FINDER
+    finding.box, finding.proposed_by = box.as_json() if box else None, by
+    finding.found_score = None
+    candidates.keep(finding, found)
+    CaseImage.objects.filter(pk=finding.case_image_id).update(doubts=doubts)
+
+
+def _doubts(image: CaseImage, film: Image.Image, boxes: Sequence[Box]) -> list[str]:
+    measured = candidates.doubts_of(film, boxes)
+    return tilted.with_word(measured, is_tilted=tilted.is_tilted(image))
 
 
 def _locked(case_id: int) -> Case:
@@ -226,12 +139,20 @@ def _target(image: CaseImage, box: Box, finding_id: int | None) -> Finding:
     for finding in findings:
         if finding.box == box.as_json() or (finding.box is None and len(findings) == 1):
             return finding
+    proposed = [(_covered(one, box), -one.pk, one) for one in findings if not is_marked(one)]
+    share, _first, nearest = max(proposed, default=(0.0, 0, None))
+    if nearest is not None and share >= SAME_FIXTURE:
+        return nearest
     if len(findings) >= FIXTURES_PER_FILM:
         raise ReviewError(
             _("At most %(limit)d fixtures can be marked on one film.")
             % {"limit": FIXTURES_PER_FILM}
         )
     return Finding(case_image=image)
+
+
+def _covered(finding: Finding, box: Box) -> float:
+    return covered(Box.of(finding.box), box) if finding.box else 0.0
 
 
 def _on_film(image: CaseImage, finding_id: int) -> Finding:

@@ -9,13 +9,23 @@ from django.db import models
 from django.db.models import QuerySet
 
 from cases.erasers import Wanted
-from cases.models import Case, CaseAccess, CaseEvent, CaseImage, Finding, ReferenceProposal, Result
+from cases.models import (
+    Case,
+    CaseAccess,
+    CaseEvent,
+    CaseImage,
+    Finding,
+    HardNegative,
+    ReferenceProposal,
+    Result,
+)
 
 Row = dict[str, Any]
 # Of staff, or names of files in the storage, which say nothing of the person.
 _NOT_ABOUT_THEM = frozenset(
     {"actor_id", "actor_label", "decided_by_id", "approved_by_id", "file", "thumbnail"}
 )
+TESTED = ("encoder", "compared", "decisions", "references", "better", "worse", "tested_at")
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ def with_all(cases: QuerySet[Case]) -> QuerySet[Case]:
     return cases.prefetch_related(
         "images__findings__results__implant",
         "images__findings__proposals__implant",
+        "images__findings__hard_negatives__rejected",
         "events__actor__groups",
         "accesses__actor__groups",
     )
@@ -86,6 +97,7 @@ def _finding(finding: Finding) -> Row:
         "vector": None if vector is None else [float(one) for one in vector],
         "candidates": [_result(result) for result in finding.results.all()],
         "reference_proposals": [_proposal(one) for one in finding.proposals.all()],
+        "rejected_first": [_rejected(one) for one in finding.hard_negatives.all()],
     }
 
 
@@ -94,7 +106,18 @@ def _result(result: Result) -> Row:
 
 
 def _proposal(proposal: ReferenceProposal) -> Row:
-    return {**columns(proposal, leaving_out=["proposed_by_id"]), "implant": str(proposal.implant)}
+    """Of its test only the figures: the rest names fixtures of others, and what staff wrote."""
+    tested = proposal.effect or {}
+    figures = {name: tested[name] for name in TESTED if name in tested}
+    return {
+        **columns(proposal, leaving_out=["proposed_by_id"]),
+        "implant": str(proposal.implant),
+        "effect": figures or None,
+    }
+
+
+def _rejected(pair: HardNegative) -> Row:
+    return {**columns(pair), "implant": str(pair.rejected)}
 
 
 def _event(event: CaseEvent) -> Row:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def settle(case: Case, outcomes: Sequence[Outcome]) -> None:
     """Bring the case on by what came of its films. `case` is as it was when the run began:
     nothing is written when it is another one by now."""
-    found = [outcome for outcome in outcomes if outcome.found]
+    found = [outcome for outcome in outcomes if outcome.compared]
     awaited = any(outcome.may_come for outcome in outcomes)
     if case.is_awaiting_review:
         _add(case, found, awaited=awaited)
@@ -78,14 +78,14 @@ def _complete(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:
         row = _unchanged(case).select_for_update().first()
         if row is None:
             return
-        _keep(found)
+        _take_in(found)
         row.band = candidates.band_of(row)
         row.status, row.failure, row.matched_at = Case.Status.PENDING, "", timezone.now()
         row.postponed, row.next_try_at = 0, None
         if awaited:
             row.next_try_at = timezone.now() + pause_before(1)
         row.save()
-        row.record(CaseEvent.What.MATCHED, films=len(found))
+        row.record(CaseEvent.What.MATCHED, **_counted(found))
         log.info("case %s awaits review", row.pk)
         case_matched.send(sender=Case, case=row)
 
@@ -96,18 +96,23 @@ def _add(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:
         row = Case.objects.awaiting_review().select_for_update().filter(pk=case.pk).first()
         if row is None or row.revision != case.revision:
             return
-        _keep(found)
+        _take_in(found)
         row.band = candidates.band_of(row)
         if not awaited or row.postponed >= MAX_POSTPONED:
             row.next_try_at = None
             row.images.update(is_awaited=False)
         if found:
             row.revision += 1
-            row.record(CaseEvent.What.MATCHED, films=len(found))
+            row.record(CaseEvent.What.MATCHED, **_counted(found))
         row.save(update_fields=["next_try_at", "revision", "band", "updated_at"])
 
 
-def _keep(found: Sequence[Outcome]) -> None:
+def _take_in(found: Sequence[Outcome]) -> None:
     for outcome in found:
-        if outcome.found is not None:
-            candidates.keep(Finding(case_image=outcome.image), outcome.found)
+        candidates.take_in(outcome)
+
+
+def _counted(found: Sequence[Outcome]) -> dict[str, int]:
+    """Of how many films, and how many fixtures the finder saw on them."""
+    fixtures = sum(one.found is not None for outcome in found for one in outcome.compared)
+    return {"films": len(found), "fixtures": fixtures}

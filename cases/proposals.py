@@ -1,6 +1,7 @@
 """Decided films as new references: a reviewer proposes, a curator confirms."""
 
 import logging
+from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
@@ -8,17 +9,43 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import doomed
+from cases import crops, doomed, hard_negatives, proposal_tests, verdicts
+from cases.learning import Effect
 from cases.models import Case, CaseEvent, Finding, ReferenceProposal
+from cases.records import audit
 from cases.verdicts import ReviewError, StateConflict
 from implants.models import ReferenceImage
 from implants.storage import STORAGE_ERRORS
-from matching import radiograph
-from matching.boxes import Box, BoxError
-from matching.radiograph import Radiograph, RadiographError
+from matching import indexing
+from matching.encoder import EncoderError
+from matching.queue import enqueue
 
 log = logging.getLogger(__name__)
 Status = ReferenceProposal.Status
+TEST_TASK = "cases.tasks.test_proposal"
+WHY_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Despite:
+    """What a curator says who takes a picture although earlier decisions would have been worse
+    with it: as how many of them she was shown, and why."""
+
+    worse: int
+    why: str
+
+
+class MakesWorse(ReviewError):
+    """With this reference earlier decisions would have been worse (`effect`)."""
+
+    def __init__(self, effect: Effect) -> None:
+        self.effect = effect
+        super().__init__(
+            _(
+                "Nothing was changed: with this picture earlier decisions would have been worse."
+                " Look at the test below; to accept it all the same, tick that and say why."
+            )
+        )
 
 
 def propose(*, finding_id: int, implant_id: int, by: User) -> ReferenceProposal:
@@ -39,21 +66,26 @@ def propose(*, finding_id: int, implant_id: int, by: User) -> ReferenceProposal:
             raise StateConflict(_decided(proposal))
         if is_new:
             case.record(CaseEvent.What.REFERENCE_PROPOSED, actor=by, implant_id=implant_id)
+            enqueue(TEST_TASK, proposal.pk)
     return proposal
 
 
-def accept(*, proposal_id: int, by: User) -> ReferenceImage:
+def accept(*, proposal_id: int, by: User, despite: Despite | None = None) -> ReferenceImage:
     """proposed → accepted: the fixture's part of the film becomes a reference of the implant,
-    verified by the curator, with nothing that leads back to the case.
+    verified by the curator, with nothing that leads back to the case, and is compared from now
+    on.
 
-    The film is read and stored outside the transaction; of two curators one wins. Raises
-    ReviewError when the film cannot be used, is gone, the fixture is not marked on it or is a
-    reference already, StateConflict
-    when the proposal or the decision behind it does not stand any more,
-    ReferenceProposal.DoesNotExist.
+    It is tested first, unless the test that was made still holds. The film is read and stored
+    outside the transaction; of two curators one wins. Raises MakesWorse where it would have
+    made earlier decisions worse and the curator did not say `despite` of that; ReviewError when
+    the film cannot be used, is gone, the fixture is not marked on it, is a reference already or
+    cannot be tested; StateConflict when the proposal or the decision behind it does not stand
+    any more; ReferenceProposal.DoesNotExist.
     """
     proposal = _open(proposal_id)
-    content = picture(proposal)
+    content = crops.picture(proposal.finding)
+    effect = proposal_tests.up_to_date(proposal, content)
+    why = _reason_for(effect, despite)
     reference = _stored(proposal, content, by)
     is_kept = False
     try:
@@ -62,6 +94,8 @@ def accept(*, proposal_id: int, by: User) -> ReferenceImage:
             _check(proposal.finding.case_image.case, proposal.finding, proposal.implant_id)
             _refuse_twin(reference.sha256)
             reference.save()
+            hard_negatives.illustrate(finding_id=proposal.finding_id, reference=reference)
+            _note_despite(proposal, effect, why, by)
             proposal.reference = reference
             _close(proposal, Status.ACCEPTED, by)
         is_kept = True
@@ -70,6 +104,7 @@ def accept(*, proposal_id: int, by: User) -> ReferenceImage:
     finally:
         if not is_kept:
             _discard(reference, proposal.finding.case_image.case_id)
+    _index(reference)
     return reference
 
 
@@ -79,27 +114,6 @@ def decline(*, proposal_id: int, by: User) -> ReferenceProposal:
         proposal = _locked(proposal_id)
         _close(proposal, Status.DECLINED, by)
     return proposal
-
-
-def picture(proposal: ReferenceProposal) -> bytes:
-    """What would become the reference: the fixture upright, a greyscale JPEG without metadata.
-    Raises ReviewError when it cannot be made, or no fixture is marked: a whole film may name
-    somebody, and would outlive its case."""
-    box = _box(proposal.finding)
-    image = proposal.finding.case_image
-    if not image.is_readable:
-        raise ReviewError(_film_gone())
-    try:
-        with image.file.open("rb") as file:
-            film = radiograph.load(file.read())
-        return _cut(film, box)
-    except (RadiographError, BoxError) as error:
-        raise ReviewError(str(error)) from error
-    except FileNotFoundError as error:
-        raise ReviewError(_film_gone()) from error
-    except STORAGE_ERRORS as error:
-        log.exception("the film of proposal %s could not be read", proposal.pk)
-        raise ReviewError(_("The image storage did not answer. Please try again.")) from error
 
 
 def withdraw(case: Case) -> None:
@@ -167,22 +181,15 @@ def _check(case: Case, finding: Finding, implant_id: int) -> None:
             _("The consent of this case is missing: its film cannot become a reference.")
         )
     if not finding.case_image.is_readable:
-        raise ReviewError(_film_gone())
-    _box(finding)
-    if not finding.results.filter(implant_id=implant_id, approved=True).exists():
+        raise ReviewError(crops.film_gone())
+    crops.box_of(finding)
+    approved = set(finding.results.filter(approved=True).values_list("implant_id", flat=True))
+    if implant_id not in approved:
         raise StateConflict(_("This fixture was not identified as this implant."))
-
-
-def _box(finding: Finding) -> Box:
-    if not finding.box:
+    if len(approved) > 1:
         raise ReviewError(
-            _("Mark the fixture on the film first: only its crop may become a reference.")
+            _("It was identified as one of several implants: a reference has to be certain.")
         )
-    return Box.of(finding.box)
-
-
-def _film_gone() -> str:
-    return _("The film is not there any more.")
 
 
 def _decided(proposal: ReferenceProposal) -> str:
@@ -205,28 +212,11 @@ def _locked(proposal_id: int) -> ReferenceProposal:
     return _open(proposal_id)
 
 
-def _cut(film: Radiograph, box: Box) -> bytes:
-    """Raises RadiographError when what is cut out could not be searched."""
-    cut = Radiograph(box.cut(film.image), "").clean_copy()
-    radiograph.load(cut)
-    return cut
-
-
 def _stored(proposal: ReferenceProposal, content: bytes, by: User) -> ReferenceImage:
     """A reference whose file is in the storage already, not saved yet."""
-    film, modality = radiograph.load(content), proposal.finding.case_image.modality
-    _refuse_twin(film.sha256)
-    reference = ReferenceImage(
-        implant=proposal.implant,
-        sha256=film.sha256,
-        width=film.width,
-        height=film.height,
-        modality=modality if modality in ReferenceImage.Modality.values else "",
-        crop=_crop(proposal.finding, film),
-        provenance=ReferenceImage.Provenance.CASE,
-        verified_by=by,
-        note=_("Taken over from a reviewed film."),
-    )
+    reference = crops.as_reference(proposal, crops.film_of(content))
+    _refuse_twin(reference.sha256)
+    reference.verified_by = by
     try:
         reference.file.save("", ContentFile(content), save=False)
     except STORAGE_ERRORS as error:
@@ -235,10 +225,40 @@ def _stored(proposal: ReferenceProposal, content: bytes, by: User) -> ReferenceI
     return reference
 
 
-def _crop(finding: Finding, cut: Radiograph) -> dict[str, float]:
-    """Where the fixture lies on the picture that was cut out: in its middle, upright."""
-    box = _box(finding)
-    return Box(cut.width / 2, cut.height / 2, box.width, box.height).as_json()
+def _reason_for(effect: Effect, despite: Despite | None) -> str:
+    """Why it is accepted although it makes something worse; empty where it does not. The
+    curator has to have seen as much."""
+    if not effect.worse:
+        return ""
+    why = despite.why.strip() if despite else ""
+    if despite is None or not why or effect.worse > despite.worse:
+        raise MakesWorse(effect)
+    too_long = _("The reason is too long: at most %(limit)d characters.")
+    return verdicts.text(why, WHY_LENGTH, too_long)
+
+
+def _note_despite(proposal: ReferenceProposal, effect: Effect, why: str, by: User) -> None:
+    """The reason goes with the proposal; what is kept for ever holds no free text."""
+    if not effect.worse:
+        return
+    proposal.effect = {**(proposal.effect or {}), "despite": why}
+    audit(
+        "reference_despite_test",
+        actor=by,
+        target=f"cases.referenceproposal {proposal.pk}",
+        worse=effect.worse,
+        better=effect.better,
+        compared=effect.compared,
+    )
+
+
+def _index(reference: ReferenceImage) -> None:
+    """At once, so that the next film is compared with it; else the task that was queued with
+    its row does it."""
+    try:
+        indexing.index_reference(reference_id=reference.pk)
+    except (indexing.StorageUnavailable, EncoderError) as error:
+        log.warning("reference %s is not compared yet: %s", reference.pk, error)
 
 
 def _refuse_twin(sha256: str) -> None:
@@ -256,4 +276,4 @@ def _discard(reference: ReferenceImage, case_id: int) -> None:
 
 def _close(proposal: ReferenceProposal, status: ReferenceProposal.Status, by: User) -> None:
     proposal.status, proposal.decided_by, proposal.decided_at = status, by, timezone.now()
-    proposal.save(update_fields=["status", "decided_by", "decided_at", "reference"])
+    proposal.save(update_fields=["status", "decided_by", "decided_at", "reference", "effect"])

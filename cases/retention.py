@@ -16,7 +16,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from cases import certificates, doomed, erasers, films, proposals
+from cases import certificates, doomed, erasers, films, hard_negatives, proposals
 from cases.models import Case, CaseEvent, CaseImage, DoomedFile, Erasure, Finding
 from cases.models.case import CaseQuerySet
 from implants.storage import STORAGE_ERRORS
@@ -176,6 +176,7 @@ def _forget_films(case: Case) -> Counter[str]:
     # Films of which nothing is stored: they never came, or could not be kept.
     case.images.filter(file="", thumbnail="", purged_at=None).update(purged_at=timezone.now())
     findings.update(box=None, reason="", seen=None, vector=None, encoder="")
+    hard_negatives.forget_fixtures(case)
     return counts
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cases import hard_negatives
 from cases import verdicts as verdicts_
 from cases.intake import PROCESS_TASK
 from cases.models import Case, CaseEvent, Finding
@@ -63,7 +64,8 @@ def decide(
 ) -> Case:
     """pending → approved when any fixture is identified, else rejected.
 
-    Every marked fixture needs a verdict, a film as a whole only where there is no other.
+    Every fixture that a person marked needs a verdict; what only the finder saw, or a film as a
+    whole, needs none beside another one.
     `note` (at most NOTE_LENGTH characters) goes out with the answer, `internal_note` never
     does (None leaves the one that is there); `revision` is the one that the reviewer saw, and
     `shown` what else she saw.
@@ -93,8 +95,8 @@ def approve(
 ) -> Case:
     """pending → approved, with one or more implants of the catalogue.
 
-    Raises ReviewError for no or unknown implants or findings, a marked fixture that is not
-    among them or a note too long; else as `decide`.
+    Raises ReviewError for no or unknown implants or findings, a fixture marked by a person that
+    is not among them or a note too long; else as `decide`.
     """
     with transaction.atomic():
         case = _locked(case_id, expected=(Status.PENDING,), revision=revision)
@@ -233,6 +235,7 @@ def _note_down(case: Case, text: str, by: User, *, shown: str | None = None) -> 
 
 def _settle(case: Case, verdicts: Sequence[Verdict], reviewer: User) -> None:
     verdicts_.record(case, verdicts, reviewer)
+    hard_negatives.keep(case)
     is_approved = case.outcome == Finding.Outcome.IDENTIFIED
     implant_ids = sorted({pk for verdict in verdicts for pk in verdict.implant_ids})
     details = {"implant_ids": implant_ids} if is_approved else {}

@@ -67,14 +67,28 @@ class SeenSerializer(serializers.Serializer[dict[str, str]]):
 
 
 class FindingSerializer(serializers.ModelSerializer[Finding]):
-    """One fixture; without a box the film as a whole."""
+    """One fixture; without a box the film as a whole. `is_unknown` says whether it is probably
+    not in the catalogue, null where that is not known; `found_score` how sure the finder was of
+    the box, 0…1, null where it is a person's."""
 
     box = BoxSerializer(allow_null=True)
     seen = SeenSerializer(allow_null=True)
+    band = serializers.ChoiceField(choices=Band.choices, allow_blank=True)
 
     class Meta:
         model = Finding
-        fields = ["id", "box", "proposed_by", "tooth", "outcome", "reason", "seen"]
+        fields = [
+            "id",
+            "box",
+            "proposed_by",
+            "found_score",
+            "is_unknown",
+            "band",
+            "tooth",
+            "outcome",
+            "reason",
+            "seen",
+        ]
 
     def to_representation(self, finding: Finding) -> Any:
         """What an undone decision left for its reviewer is not said of the fixture."""
@@ -83,13 +97,26 @@ class FindingSerializer(serializers.ModelSerializer[Finding]):
 
 
 class CaseImageSerializer(serializers.ModelSerializer[CaseImage]):
+    """`doubts` are codes of what is doubtful about the film, null before it was looked at."""
+
+    doubts = serializers.ListField(child=serializers.CharField(), allow_null=True)
     image_url = serializers.SerializerMethodField()
     findings = FindingSerializer(many=True)
     results = serializers.SerializerMethodField()
 
     class Meta:
         model = CaseImage
-        fields = ["id", "image_url", "width", "height", "modality", "error", "findings", "results"]
+        fields = [
+            "id",
+            "image_url",
+            "width",
+            "height",
+            "modality",
+            "error",
+            "doubts",
+            "findings",
+            "results",
+        ]
 
     def get_image_url(self, image: CaseImage) -> str | None:
         if not image.is_readable:

@@ -2,7 +2,7 @@
 
 from django.core.files.storage import default_storage
 
-from cases import catchup, doomed, intake, nightly, sweep
+from cases import catchup, doomed, intake, nightly, proposal_tests, sweep
 from cases.models import DoomedFile, Erasure
 
 
@@ -21,6 +21,10 @@ def delete_film(which: int | str) -> None:
 
 def delete_doomed(after: int = 0) -> None:
     nightly.delete_doomed(after=after)
+
+
+def test_proposal(proposal_id: int) -> None:
+    proposal_tests.test(proposal_id=proposal_id)
 
 
 def sweep_cases() -> None:

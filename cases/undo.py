@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import consent, proposals
+from cases import consent, hard_negatives, proposals
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.verdicts import StateConflict
 
@@ -90,7 +90,7 @@ def take_back(case: Case, *, keep_texts: bool = False) -> None:
 
     What the reviewer saw stays, and with `keep_texts` the note and the reasons: whoever typed
     them goes on from there. References made from the films go with the decision that said what
-    they show. The caller holds the lock of the case.
+    they show, and so does what it taught. The caller holds the lock of the case.
     """
     case.decided_at = case.decided_by = None
     case.outcome = ""
@@ -99,6 +99,7 @@ def take_back(case: Case, *, keep_texts: bool = False) -> None:
     if not keep_texts:
         case.decision_reason = case.note = ""
         findings.update(reason="")
+    hard_negatives.take_back(case)
     results = Result.objects.filter(finding__case_image__case=case)
     results.filter(rank=None).delete()
     results.update(approved=False, approved_at=None, approved_by=None)

@@ -84,8 +84,8 @@ class Verdict:
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """The fixtures of a case as they are numbered for people, on the page and in the answer:
-    film by film, from left to right."""
+    """The fixtures of a case in the order in which people see them, on the page and in the
+    answer: film by film, from left to right."""
     return sorted(
         findings, key=lambda one: (one.case_image_id, (one.box or {}).get("x", 0), one.pk)
     )
@@ -94,6 +94,11 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def numbers(findings: Iterable[Finding]) -> dict[int, int]:
     """Finding id → number, from 1, of all findings of a case."""
     return {finding.pk: place for place, finding in enumerate(in_order(findings), start=1)}
+
+
+def is_marked(finding: Finding) -> bool:
+    """Whether a person put the box there; the finder's own is a proposal until it is decided."""
+    return bool(finding.box) and finding.proposed_by == Finding.ProposedBy.PERSON
 
 
 def of_choices(case: Case, choices: Sequence[Choice]) -> list[Verdict]:
@@ -114,7 +119,8 @@ def record(case: Case, verdicts: Sequence[Verdict], reviewer: User) -> None:
     """Write the verdicts onto the findings, and onto `case` (not saved) what they come to.
 
     Raises ReviewError for an unknown or repeated finding, an unknown implant, a verdict that
-    contradicts itself, or a marked fixture without one. The caller holds the lock of the case.
+    contradicts itself, or a fixture without one that a person marked: what only the finder saw
+    need not be a fixture. The caller holds the lock of the case.
     """
     findings = {one.pk: one for one in Finding.objects.filter(case_image__case=case)}
     _check(verdicts, findings)
@@ -167,7 +173,7 @@ def _check(verdicts: Sequence[Verdict], findings: Mapping[int, Finding]) -> None
         if problem:
             raise ReviewError(_named(named[verdict.finding_id], problem, len(findings)))
     for finding in in_order(findings.values()):
-        if finding.box and finding.pk not in counted:
+        if is_marked(finding) and finding.pk not in counted:
             problem = _("it has no decision yet. Identify it, or say why it cannot be.")
             raise ReviewError(_named(named[finding.pk], problem, len(findings)))
 

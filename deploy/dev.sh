@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Everything that `make` can do, also without make. Usage: deploy/dev.sh run|test|lint|audit|stop|venv|browser
+# Everything that `make` can do, also without make. Usage: deploy/dev.sh run|test|gate|lint|audit|stop|venv|browser
 #
 #   run      start the whole system on this machine (PORT, HOST, RAIOX_WEB_PROCESSES)
 #   test     the test suite on the embedded PostgreSQL, with coverage; arguments go to pytest
+#   gate     whether the bundled encoder still names phantoms as well as in the baseline, which
+#            --write-baseline writes anew
 #   lint     ruff, mypy, makemigrations --check, the API description
 #   audit    bandit on our code, pip-audit on what it uses. Where the list of known holes cannot
 #            be reached, the latter is skipped and said; RAIOX_AUDIT=required makes that a failure
@@ -326,7 +328,9 @@ run_tests() {
     if [ $# -eq 0 ]; then
         set -- --cov-fail-under=85
     fi
-    "$python" -m pytest --cov --cov-config=deploy/coveragerc --cov-report=term "$@"
+    # A file's tests stay together: some of them share what is costly to make.
+    "$python" -m pytest -n "${RAIOX_TEST_PROCESSES:-auto}" --dist loadfile \
+        --cov --cov-config=deploy/coveragerc --cov-report=term "$@"
 }
 
 browser() {
@@ -352,6 +356,17 @@ lint() {
     [ -z "$failed" ] || fail "Failed:$failed"
 }
 
+gate() {
+    prepare_venv run
+    trap - INT TERM HUP
+    export RAIOX_ENV="${RAIOX_ENV:-test}"
+    prepare_environment
+    trap leave_database EXIT
+    # Smaller and fewer films than in an evaluation: this is repeated at every change.
+    "$python" manage.py evaluate --phantoms clinic --seeds 2 --pixels-per-mm 12 \
+        --encoder raiox-fixture/bundled --baseline matching/evaluation/baseline.json "$@"
+}
+
 audit() {
     local packages="implants matching cases integrations raiox_site deploy manage.py" failed=""
     prepare_venv dev
@@ -368,10 +383,11 @@ action=${1:-}
 case $action in
     run) run ;;
     test) run_tests "$@" ;;
+    gate) gate "$@" ;;
     lint) lint ;;
     audit) audit ;;
     stop) stop ;;
     venv) prepare_venv "${1:-dev}" ;;
     browser) browser ;;
-    *) fail "Usage: deploy/dev.sh run|test|lint|audit|stop|venv|browser" ;;
+    *) fail "Usage: deploy/dev.sh run|test|gate|lint|audit|stop|venv|browser" ;;
 esac

@@ -20,9 +20,11 @@ class State(TextChoices):
 class Doubt(TextChoices):
     """The codes in `ReferenceImage.warnings`."""
 
-    TOO_SMALL = "too_small", _("smaller than 400 pixels")
+    TOO_SMALL = "too_small", _("few pixels")
     STRETCHED = "stretched", _("looks stretched")
     LOW_CONTRAST = "low_contrast", _("little contrast")
+    SEVERAL_FIXTURES = "several_fixtures", _("several fixtures, none marked")
+    NOT_RADIOGRAPH = "not_radiograph", _("may not be a radiograph")
     TWIN = "twin", _("like one of another manufacturer")
 
 

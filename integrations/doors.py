@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cases import intake
+from cases.candidates import surest_fixture
 from cases.films import IncomingImage
 from cases.models import Case, Result
 from implants.serializers import picture_url
@@ -187,12 +188,13 @@ def _settled(case: Case) -> Case:
 
 
 def similar_implants(case: Case, request: Request) -> list[dict[str, Any]]:
-    """The ranked candidates of a case's first film, in the shape plain clients read."""
+    """The ranked candidates of one fixture, the surest of a case, in the shape plain clients
+    read."""
     results = (
-        Result.objects.filter(finding__case_image__case=case, rank__isnull=False)
+        Result.objects.filter(finding=surest_fixture(case), rank__isnull=False)
         .select_related("implant")
         .prefetch_related("implant__references")
-        .order_by("finding_id", "rank")[:3]
+        .order_by("rank")[:3]
     )
     return [
         {

@@ -7,6 +7,7 @@ class MatchingConfig(AppConfig):
     verbose_name = _("Matching")
 
     def ready(self) -> None:
-        from matching import checks, signals, staff  # noqa: F401
+        from matching import checks, following, signals, staff  # noqa: F401
 
         staff.tell_the_desk()
+        following.install()

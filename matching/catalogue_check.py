@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from implants.models import Implant, ReferenceImage
 from implants.storage import STORAGE_ERRORS
-from matching import indexing, radiograph
+from matching import compared, indexing, radiograph, switching
 from matching.boxes import BoxError
 from matching.encoder import get_encoder
 from matching.models import Embedding
@@ -94,9 +94,10 @@ def _has_usable(encoder: str, implant: str) -> Q:
 
 
 def _other_encoders(encoder: str) -> list[str]:
+    """Those of the encoder before a switch are kept on purpose."""
     others = Counter(
         dict(
-            Embedding.objects.exclude(encoder=encoder)
+            Embedding.objects.exclude(encoder__in=[encoder, switching.kept_for_return()])
             .order_by()
             .values_list("encoder")
             .annotate(Count("pk"))
@@ -171,7 +172,7 @@ def _stale(row: Embedding) -> str:
     try:
         with row.reference_image.file.open("rb") as file:
             film = radiograph.load(file.read())
-        picture = indexing.shown(row.reference_image, film)
+        picture = compared.shown(row.reference_image, film)
     except (radiograph.RadiographError, BoxError, *STORAGE_ERRORS) as error:
         return f"the film of reference {row.reference_image_id} cannot be read: {error}"
     distance = 1.0 - float(get_encoder().encode([picture])[0] @ np.asarray(row.vector))

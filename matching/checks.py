@@ -42,7 +42,7 @@ def encoder_has_skill(**kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             "RAIOX_ENCODER has random weights: candidates are no better than chance.",
-            hint="Set RAIOX_ENCODER=ViT-B-32/openai or ViT-B-32/<checkpoint>.",
+            hint="Set RAIOX_ENCODER=raiox-fixture/bundled, ViT-B-32/openai or a checkpoint.",
             id="matching.W001",
         )
     ]

@@ -20,7 +20,7 @@ from implants.models import ReferenceImage
 from implants.reference_state import with_state
 from implants.staff.badges import state_badge, twin_link
 from implants.storage import STORAGE_ERRORS
-from matching import finder, radiograph
+from matching import compared, radiograph
 from matching.boxes import Box, BoxError
 from matching.radiograph import Radiograph, RadiographError
 
@@ -72,8 +72,8 @@ def crop_page(request: HttpRequest, reference_id: int) -> HttpResponse:
 
 
 def set_crop(*, reference: ReferenceImage, box: Box | None, by: User) -> None:
-    """Keep the box of the fixture (None: the whole film is compared); who verified the film
-    stays. The film is indexed again because it was saved (see `matching.signals`)."""
+    """Keep the box of the fixture (None: what the finder proposes is compared); who verified
+    the film stays. The film is indexed again because it was saved (see `matching.signals`)."""
     reference.crop = box.as_json() if box else None
     reference.save(update_fields=["crop"])
     message = _("Crop drawn.") if box else _("Crop removed.")
@@ -105,10 +105,11 @@ def _shown(reference: ReferenceImage, film: Radiograph | None) -> dict[str, Any]
         "film": film,
         "src": reverse("admin:implants_referenceimage_file", args=[reference.pk]),
         "boxes": [json.dumps(reference.crop)] if reference.crop else [],
-        "suggested": _suggested(film) if film and not reference.crop else [],
+        "suggested": _suggested(reference, film) if film and not reference.crop else [],
         "following": following.order_by("pk").first(),
     }
 
 
-def _suggested(film: Radiograph) -> list[str]:
-    return [json.dumps(box.as_json()) for box in finder.propose(film.image)]
+def _suggested(reference: ReferenceImage, film: Radiograph) -> list[str]:
+    """What the search compares comes first."""
+    return [json.dumps(box.as_json()) for box in compared.boxes_on(reference, film)]

@@ -8,10 +8,19 @@ from django.core.files.base import ContentFile
 from implants.catalogue import CatalogueFacts, demo_catalogue
 from implants.models import Implant, ReferenceImage
 from matching import indexing, radiograph
-from matching.phantoms import phantom_jpeg
+from matching.phantoms import FixtureFacts, Phantom, as_jpeg, render_film
+from matching.phantoms.levels import BARE, CAP, CROWN
 
-REFERENCES_PER_IMPLANT = 4
-REFERENCE_DIFFICULTY = "easy"
+# Jaw and restoration of each reference of an implant; its place is its seed.
+REFERENCES = (
+    ("lower", BARE),
+    ("upper", BARE),
+    ("lower", CAP),
+    ("upper", CROWN),
+    ("lower", CROWN),
+)
+REFERENCES_PER_IMPLANT = len(REFERENCES)
+REFERENCE_DIFFICULTY = "clean"
 
 
 def missing_phantoms() -> list[tuple[Implant, int]]:
@@ -20,11 +29,33 @@ def missing_phantoms() -> list[tuple[Implant, int]]:
     for facts in demo_catalogue():
         implant = _implant(facts)
         phantoms = implant.references.filter(provenance=ReferenceImage.Provenance.PHANTOM)
+        wanted = [_note(seed) for seed in range(REFERENCES_PER_IMPLANT)]
+        # Films of an older demo were drawn in another way.
+        phantoms.filter(note__startswith="phantom, seed").exclude(note__in=wanted).update(
+            is_active=False
+        )
         notes = set(phantoms.values_list("note", flat=True))
         due += [
             (implant, seed) for seed in range(REFERENCES_PER_IMPLANT) if _note(seed) not in notes
         ]
     return due
+
+
+def demo_implants() -> list[Implant]:
+    """The active implants that have phantom references."""
+    return list(
+        Implant.objects.active()
+        .filter(references__provenance=ReferenceImage.Provenance.PHANTOM)
+        .distinct()
+    )
+
+
+def reference_film(facts: FixtureFacts, seed: int) -> Phantom:
+    """The film that stands for an implant in the demo catalogue, 0 ≤ seed < len(REFERENCES)."""
+    jaw, restoration = REFERENCES[seed]
+    return render_film(
+        facts, seed=seed, difficulty=REFERENCE_DIFFICULTY, jaw=jaw, restoration=restoration
+    )
 
 
 def render_references(due: list[tuple[Implant, int]]) -> Iterator[indexing.Indexed]:
@@ -34,7 +65,8 @@ def render_references(due: list[tuple[Implant, int]]) -> Iterator[indexing.Index
 
 def _rendered(due: list[tuple[Implant, int]]) -> Iterator[ReferenceImage]:
     for implant, seed in due:
-        content = phantom_jpeg(implant, seed=seed, difficulty=REFERENCE_DIFFICULTY)
+        phantom = reference_film(implant, seed)
+        content = as_jpeg(phantom.image)
         film = radiograph.load(content)
         if ReferenceImage.objects.filter(sha256=film.sha256).exists():
             continue
@@ -42,6 +74,8 @@ def _rendered(due: list[tuple[Implant, int]]) -> Iterator[ReferenceImage]:
             implant=implant,
             sha256=film.sha256,
             modality=ReferenceImage.Modality.PERIAPICAL,
+            # As a curator would draw it.
+            crop=phantom.fixtures[0].box.as_json(),
             provenance=ReferenceImage.Provenance.PHANTOM,
             note=_note(seed),
         )

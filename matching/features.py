@@ -1,10 +1,20 @@
 """What one sees on a film: what tells implants apart, in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import TypeVar
 
 from implants.models import Implant
 from implants.vocabulary import FEATURES
+
+T = TypeVar("T")
+
+# Further down nobody looks, and a first look that is so far off is not mended by words.
+DEPTH = 20
+# What one contradiction costs, as a share of the distance from the first to the last of them:
+# cosines of one encoder spread far more than those of another.
+WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,33 @@ def clean_seen(data: Mapping[str, str]) -> dict[str, str]:
         for feature, words in FEATURES.items()
         if data.get(feature) in words.values
     }
+
+
+def reranked(
+    ranking: Sequence[T],
+    seen: Mapping[str, str],
+    *,
+    implant_of: Callable[[T], Implant] = attrgetter("implant"),
+    score_of: Callable[[T], float] = attrgetter("similarity"),
+    weight: float = WEIGHT,
+    depth: int = DEPTH,
+) -> list[T]:
+    """A ranking, best first, after what was seen (feature → word): none of it is dropped.
+
+    Every feature of which another word is known lowers an implant among the first `depth` by
+    `weight` times their spread, so that one wrong tick does not bury the right one. What is
+    not known of an implant, or was not seen, never counts against it. With a weight above 1
+    whatever is contradicted stands behind everything that is not.
+    """
+    head, seen = ranking[:depth], clean_seen(seen)
+    if not head or not seen:
+        return list(ranking)
+    cost = weight * (score_of(head[0]) - score_of(head[-1]))
+
+    def lowered(one: T) -> float:
+        return score_of(one) - cost * len(implant_of(one).contradictions(seen))
+
+    return [*sorted(head, key=lowered, reverse=True), *ranking[depth:]]
 
 
 def differences(implants: Sequence[Implant]) -> list[Difference]:

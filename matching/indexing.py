@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,13 +10,15 @@ from PIL import Image
 
 from implants.models import ReferenceImage
 from implants.storage import STORAGE_ERRORS
-from matching import quality, radiograph
+from matching import compared, quality, radiograph
 from matching.boxes import Box, BoxError
-from matching.encoder import BATCH, Vector, get_encoder
+from matching.encoder import BATCH, ClipEncoder, Vector, get_encoder
 from matching.models import Embedding
 from matching.queue import INDEX_TASK, enqueue
 from matching.radiograph import DecoderBusy, Radiograph, RadiographError
 
+# The view of a reference that the search compares: the film as it was taken, one vector, the mean
+# over what the encoder looks at (see `ClipEncoder`).
 ORIGINAL = "original"
 
 
@@ -40,10 +41,11 @@ class Indexed:
 
 @dataclass(frozen=True)
 class Read:
-    """A reference, its film, and what of it is compared."""
+    """A reference, its film, the boxes around fixtures, and what is compared, normalised."""
 
     reference: ReferenceImage
     film: Radiograph
+    boxes: list[Box]
     picture: Image.Image
 
 
@@ -68,16 +70,18 @@ def index_reference(*, reference_id: int) -> Indexed | None:
     return outcome
 
 
-def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
-    """Store vectors of many references, encoding in batches; yields each outcome.
+def index_references(
+    references: Iterable[ReferenceImage], *, encoder: ClipEncoder | None = None
+) -> Iterator[Indexed]:
+    """Store vectors of many references, encoding in batches; yields each outcome. `encoder` may
+    be another one than the process's: then only vectors are written, beside those in use.
 
     A file that cannot be read marks its reference with the reason and is not searched.
     """
     batch: list[Read] = []
     for reference in references:
         try:
-            film = _read(reference)
-            batch.append(Read(reference, film, shown(reference, film)))
+            batch.append(_read(reference))
         except DecoderBusy as error:
             yield Indexed(reference, _reason(error), may_recover=True)
             continue
@@ -90,28 +94,10 @@ def index_references(references: Iterable[ReferenceImage]) -> Iterator[Indexed]:
             yield Indexed(reference, _reason(error), may_recover=True)
             continue
         if len(batch) == BATCH:
-            yield from _store(batch)
+            yield from _store(batch, encoder or get_encoder())
             batch = []
     if batch:
-        yield from _store(batch)
-
-
-def shown(reference: ReferenceImage, film: Radiograph) -> Image.Image:
-    """What of the film is compared: its crop, upright; without one the whole film, turned
-    clockwise by its rotation. Raises BoxError for a crop that does not lie on the film."""
-    if reference.crop:
-        box = Box.of(reference.crop)
-        box.check(film.width, film.height)
-        return box.cut(film.image)
-    if not reference.rotation_deg:
-        return film.image
-    mean = round(float(np.asarray(film.image).mean()))
-    return film.image.rotate(
-        -reference.rotation_deg,
-        resample=Image.Resampling.BICUBIC,
-        expand=True,
-        fillcolor=mean,
-    )
+        yield from _store(batch, encoder or get_encoder())
 
 
 def reindex(*, reference_id: int) -> None:
@@ -126,13 +112,14 @@ def _reason(error: Exception) -> str:
     return str(error)[:255] or type(error).__name__
 
 
-def _read(reference: ReferenceImage) -> Radiograph:
+def _read(reference: ReferenceImage) -> Read:
     with reference.file.open("rb") as file:
-        return radiograph.load(file.read())
+        film = radiograph.load(file.read())
+    boxes = compared.boxes_on(reference, film)
+    return Read(reference, film, boxes, compared.picture(reference, film, boxes))
 
 
-def _store(batch: list[Read]) -> Iterator[Indexed]:
-    encoder = get_encoder()
+def _store(batch: list[Read], encoder: ClipEncoder) -> Iterator[Indexed]:
     vectors = encoder.encode([one.picture for one in batch])
     with transaction.atomic():
         current = _unchanged([one.reference for one in batch])
@@ -156,7 +143,7 @@ def _store(batch: list[Read]) -> Iterator[Indexed]:
             update_fields=["vector"],
         )
     for one, vector in done:
-        _complete(one.reference, one.film, vector)
+        _complete(one, vector if encoder is get_encoder() else None)
         yield Indexed(one.reference)
 
 
@@ -167,19 +154,18 @@ def _unchanged(references: list[ReferenceImage]) -> set[int]:
     return {
         one.pk
         for one in references
-        if one.pk in rows and what_it_shows(rows[one.pk]) == what_it_shows(one)
+        if one.pk in rows and compared.what_it_shows(rows[one.pk]) == compared.what_it_shows(one)
     }
 
 
-def what_it_shows(reference: ReferenceImage) -> tuple[object, ...]:
-    """All that the vectors of a reference depend on."""
-    return str(reference.file.name), reference.crop or None, reference.rotation_deg
-
-
-def _complete(reference: ReferenceImage, film: Radiograph, vector: Vector) -> None:
+def _complete(one: Read, vector: Vector | None) -> None:
+    """Twins are looked for among the vectors in use: without one of them there is nothing to
+    measure."""
+    reference, film = one.reference, one.film
     if not reference.thumbnail:
         reference.thumbnail.save("", ContentFile(film.thumbnail()), save=False)
     ReferenceImage.objects.filter(pk=reference.pk).update(
         error="", thumbnail=reference.thumbnail.name, width=film.width, height=film.height
     )
-    quality.check(reference_id=reference.pk, film=film, vector=vector)
+    if vector is not None:
+        quality.check(reference_id=reference.pk, film=film, vector=vector, boxes=one.boxes)

@@ -1,20 +1,38 @@
-"""From a radiograph to the nearest distinct implants of the catalogue."""
+"""From a radiograph to the nearest distinct implants of the catalogue.
 
-from collections.abc import Mapping, Sequence
+The nearest references name the implants that may be meant (HNSW); then each of these is
+scored by all its references (`matching.scoring`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from pgvector.django import CosineDistance
 from PIL import Image
 
 from implants.models import Implant, ReferenceImage
-from matching.encoder import Vector, get_encoder
+from matching import finder, scoring
+from matching.boxes import Box
+from matching.calibration import is_unknown, limits_for
+from matching.confidence import band
+from matching.encoder import ClipEncoder, Vector, ready_encoder
+from matching.look_alikes import family_numbers
 from matching.models import Embedding
+from matching.normalisation import normalise
 from matching.radiograph import Radiograph
 
 CANDIDATES = 3
-# Several references of one implant stand close together, so more neighbours than candidates
-# are read at once; the window grows only where that was not enough.
-WINDOW = 30
+# What is scored by all its references. Also how far the first implant of another family, by
+# which an unknown one is told, is looked for.
+SHORTLIST = 20
+# Several references of one implant stand close together, so more neighbours than implants are
+# read at once; the window grows only where that was not enough.
+WINDOW = 100
+# So many places are certain; further down an implant of which only one reference is near may be
+# missing. Where the references of all implants lie far apart, no more than WIDEST are read.
+CERTAIN = 5
+WIDEST = 1_600
 
 
 class CatalogueNotSearchable(RuntimeError):
@@ -31,46 +49,84 @@ class EncoderMismatch(CatalogueNotSearchable):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One proposed implant. `similarity` is the cosine of its nearest reference, −1…1."""
+    """One proposed implant. `similarity` is its score, −1…1 (see `matching.scoring`);
+    `reference` its nearest one. Those of the same `family` (a number among the candidates that
+    were found together) are not to be told apart on a film."""
 
     rank: int
     implant: Implant
     reference: ReferenceImage
     similarity: float
     encoder: str
+    family: int
 
 
 @dataclass(frozen=True)
 class Match:
-    """What one picture was looked up by, of shape (512,), and the candidates, best first."""
+    """What one picture was looked up by, of shape (512,), the candidates, best first, whether
+    they say that the implant is not in the catalogue (None: nothing was measured for this
+    encoder), and the band (see `matching.confidence`)."""
 
     vector: Vector
     encoder: str
     candidates: list[Candidate]
+    is_unknown: bool | None
+    band: str
 
 
-def look_up(image: Image.Image, *, limit: int = CANDIDATES) -> Match:
-    """The `limit` nearest distinct implants of a picture (mode L).
+def look_up(
+    film: Image.Image,
+    *,
+    box: Box | None = None,
+    limit: int = CANDIDATES,
+    doubts: Collection[str] = (),
+    encoder: ClipEncoder | None = None,
+) -> Match:
+    """The `limit` nearest distinct implants of the fixture in `box` of a film (mode L), of the
+    whole film without one. `doubts` are codes of what is doubtful about the film; `encoder` is
+    the one in use unless another is given.
 
     Raises EncoderError, CatalogueEmpty or EncoderMismatch.
     """
-    encoder = get_encoder()
-    vector = encoder.encode([image])[0]
-    return Match(vector, encoder.id, nearest_implants(vector, encoder=encoder.id, limit=limit))
+    encoder = encoder or ready_encoder()
+    vector = encoder.encode([normalise(film, box)])[0]
+    return compare(vector, encoder=encoder.id, limit=limit, doubts=doubts)
+
+
+def compare(
+    vector: Vector, *, encoder: str, limit: int = CANDIDATES, doubts: Collection[str] = ()
+) -> Match:
+    """As `look_up`, by a vector of `encoder`. Raises CatalogueEmpty or EncoderMismatch."""
+    shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
+    limits = limits_for(encoder)
+    unknown = is_unknown(standing(shortlist), limits)
+    told = band(shortlist, limits=limits, is_unknown=unknown, doubts=doubts)
+    return Match(vector, encoder, shortlist[:limit], unknown, told)
+
+
+def standing(candidates: Sequence[Candidate]) -> scoring.Standing:
+    """How the first candidate stands before the others. Raises IndexError without any."""
+    return scoring.standing(
+        [(candidate, candidate.similarity) for candidate in candidates],
+        family=lambda candidate: candidate.family,
+    )
 
 
 def match(radiograph: Radiograph, *, limit: int = CANDIDATES) -> list[Candidate]:
-    """The `limit` nearest distinct implants, best first; fewer when the catalogue has fewer.
+    """The `limit` nearest distinct implants of the fixture that the finder is surest of, of the
+    whole film where it finds none; best first, fewer when the catalogue has fewer.
 
     Raises EncoderError, CatalogueEmpty or EncoderMismatch.
     """
-    return look_up(radiograph.image, limit=limit).candidates
+    boxes = finder.propose(radiograph.image)
+    box = boxes[0] if boxes else None
+    return look_up(radiograph.image, box=box, limit=limit).candidates
 
 
 def nearest_implants(
     vector: Vector | Sequence[float], *, encoder: str, limit: int = CANDIDATES
 ) -> list[Candidate]:
-    """The nearest distinct implants of a vector of `encoder`, one (the best) reference each.
+    """The implants with the best scores by a vector of `encoder`, best first.
 
     Raises CatalogueEmpty or EncoderMismatch when there is none at all.
     """
@@ -87,48 +143,116 @@ def nearest_fitting(
     seen: Mapping[str, str],
     limit: int = CANDIDATES,
 ) -> list[Candidate]:
-    """The nearest distinct implants that nothing seen (feature → word) contradicts; maybe
+    """As `nearest_implants`, of those that nothing seen (feature → word) contradicts; maybe
     none. Those of which nothing is known fit whatever was seen."""
-    values = [float(value) for value in vector]
-    found = _nearest(values, encoder=encoder, limit=limit, seen=seen)
+    search = _Search([float(value) for value in vector], encoder, seen, limit)
+    found = search.run()
     # A scan of the index gives up after hnsw.max_scan_tuples (20,000), of which few may fit, and
     # many deleted vectors may bar its way; what is found so rarely is compared one by one.
     if len(found) < limit and len(found) < Implant.objects.active().fitting(seen).count():
-        found = _nearest(values, encoder=encoder, limit=limit, seen=seen, is_exact=True)
+        found = search.run(is_exact=True)
     return found
 
 
-def _nearest(
-    vector: Sequence[float],
-    *,
-    encoder: str,
-    limit: int,
-    seen: Mapping[str, str],
-    is_exact: bool = False,
-) -> list[Candidate]:
-    window = max(WINDOW, 5 * limit)
-    while True:
-        neighbours = list(
-            Embedding.objects.nearest(
-                vector, encoder=encoder, limit=window, seen=seen, is_exact=is_exact
+@dataclass(frozen=True)
+class _Scored:
+    implant_id: int
+    score: float
+    reference_id: int
+
+
+@dataclass(frozen=True)
+class _Near:
+    """The implants of a window with the cosines of their nearest references, the nearest first;
+    the cosine of the last reference, and whether there is none behind it."""
+
+    implants: dict[int, float]
+    last: float
+    is_all: bool
+
+    def beyond(self, count: int) -> float | None:
+        """A cosine that no reference of another implant than the first `count` exceeds; None
+        where there is no other."""
+        left = list(self.implants.values())[count:]
+        if left:
+            return left[0]
+        return None if self.is_all else self.last
+
+
+@dataclass(frozen=True)
+class _Search:
+    vector: list[float]
+    encoder: str
+    seen: Mapping[str, str]
+    limit: int
+
+    def run(self, *, is_exact: bool = False) -> list[Candidate]:
+        shortlist, window = max(self.limit, SHORTLIST), max(WINDOW, 5 * self.limit)
+        wanted = shortlist
+        while True:
+            near = self._neighbours(window, is_exact=is_exact)
+            implants = list(near.implants)
+            is_widest = window >= WIDEST
+            if near.is_all or len(implants) >= (self.limit if is_widest else shortlist):
+                scored = self._scored(implants[:wanted])
+                if is_widest or self._is_settled(scored, near.beyond(wanted)):
+                    return self._candidates(scored[: self.limit])
+                wanted *= 4
+            window *= 4
+
+    def _neighbours(self, window: int, *, is_exact: bool) -> _Near:
+        rows = Embedding.objects.nearest(
+            self.vector, encoder=self.encoder, limit=window, seen=self.seen, is_exact=is_exact
+        )
+        pairs = rows.values_list("reference_image__implant_id", "distance")  # type: ignore[misc]
+        found = [(implant, 1.0 - float(distance)) for implant, distance in pairs]
+        # Backwards, so that the nearest of each stays.
+        nearest = dict(reversed(found))
+        implants = {implant: nearest[implant] for implant, _cosine in found}
+        last = found[-1][1] if found else -1.0
+        return _Near(implants, last, is_all=len(found) < window)
+
+    def _is_settled(self, scored: Sequence[_Scored], next_cosine: float | None) -> bool:
+        """Whether no implant that was not scored (`next_cosine` is that of the nearest
+        reference among these) can be among the first CERTAIN: no score is higher than the
+        cosine of the implant's nearest reference."""
+        last = min(self.limit, CERTAIN) - 1
+        return next_cosine is None or (len(scored) > last and scored[last].score >= next_cosine)
+
+    def _scored(self, implants: Iterable[int]) -> list[_Scored]:
+        """All references of these implants, compared one by one."""
+        # In no order: ordered by the distance, the index could be asked, which may stop early.
+        rows = (
+            Embedding.objects.of_encoder(self.encoder)
+            .searchable()
+            .filter(reference_image__implant_id__in=implants)
+            .values_list(
+                CosineDistance("vector", self.vector),
+                "reference_image_id",
+                "reference_image__implant_id",
             )
         )
-        best: dict[int, Embedding] = {}
-        for neighbour in neighbours:
-            best.setdefault(neighbour.reference_image.implant_id, neighbour)
-        if len(best) >= limit or len(neighbours) < window:
-            break
-        window *= 4
-    return [
-        Candidate(
-            rank=rank,
-            implant=found.reference_image.implant,
-            reference=found.reference_image,
-            similarity=1.0 - float(found.distance),  # type: ignore[attr-defined]
-            encoder=encoder,
+        # Of each reference the nearest, if it has several views.
+        nearest: dict[int, tuple[int, float]] = {}
+        first: dict[int, int] = {}
+        for distance, reference, implant in sorted(rows):
+            nearest.setdefault(reference, (implant, 1.0 - float(distance)))
+            first.setdefault(implant, reference)
+        return [_Scored(pk, score, first[pk]) for pk, score in scoring.ranked(nearest.values())]
+
+    def _candidates(self, scored: Sequence[_Scored]) -> list[Candidate]:
+        references = ReferenceImage.objects.select_related("implant").in_bulk(
+            [one.reference_id for one in scored]
         )
-        for rank, found in enumerate(list(best.values())[:limit], start=1)
-    ]
+        # One may have been deleted since.
+        held = [(one, row) for one in scored if (row := references.get(one.reference_id))]
+        family = family_numbers([reference.implant for _one, reference in held])
+        return [
+            Candidate(
+                rank, reference.implant, reference, one.score, self.encoder, family[one.implant_id]
+            )
+            for rank, (one, reference) in enumerate(held, start=1)
+        ]
 
 
 def _explain_nothing_found(encoder: str) -> None:

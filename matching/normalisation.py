@@ -22,6 +22,8 @@ LONG_SIDE = 320
 CLIP_LIMIT = 2.0
 TILES = (8, 8)
 VIEW_DEGREES = 5.0
+# As many as `views` knows.
+VIEWS = 4
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,14 @@ def normalise(film: Image.Image, box: Box | None, *, steps: Steps = ALL) -> Imag
     return square(picture)
 
 
-def views(picture: Image.Image) -> list[Image.Image]:
-    """A normalised picture as it is, mirrored (left and right mean nothing to a fixture), and
-    turned by ±5°. Never upside down: that is another picture."""
+def views(picture: Image.Image, count: int = VIEWS) -> list[Image.Image]:
+    """The first `count` of: a normalised picture as it is, mirrored (left and right mean nothing
+    to a fixture), turned by −5° and by 5°. Never upside down: that is another picture."""
     from PIL import ImageOps
 
-    turned = [
-        picture.rotate(angle, resample=Image.Resampling.BILINEAR)
-        for angle in (-VIEW_DEGREES, VIEW_DEGREES)
-    ]
-    return [picture, ImageOps.mirror(picture), *turned]
+    seen = [picture, ImageOps.mirror(picture)] if count > 1 else [picture]
+    angles = (-VIEW_DEGREES, VIEW_DEGREES)[: max(count - 2, 0)]
+    return seen + [picture.rotate(angle, Image.Resampling.BILINEAR) for angle in angles]
 
 
 def square(image: Image.Image) -> Image.Image:

@@ -5,7 +5,7 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from implants.models import ReferenceImage
-from matching import indexing, twins
+from matching import compared, indexing, twins
 from matching.encoder import load_in_background
 from matching.models import Embedding
 from matching.queue import INDEX_TASK, enqueue, on_worker_start
@@ -18,7 +18,7 @@ def note_what_it_showed(
     """Whether a film that is indexed is now to show something else: only its row knows."""
     stored = None if raw or instance.pk is None else sender.objects.filter(pk=instance.pk).first()
     instance.shows_another = stored is not None and (  # type: ignore[attr-defined]
-        indexing.what_it_shows(stored) != indexing.what_it_shows(instance)
+        compared.what_it_shows(stored) != compared.what_it_shows(instance)
     )
 
 

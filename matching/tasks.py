@@ -1,6 +1,6 @@
 """Queue entries of this layer: ids in, a service called."""
 
-from matching import indexing, recheck
+from matching import indexing, recheck, switching
 
 
 def index_reference(reference_id: int) -> None:
@@ -9,3 +9,7 @@ def index_reference(reference_id: int) -> None:
 
 def measure_references() -> None:
     recheck.measure_unmeasured()
+
+
+def complete_switch() -> None:
+    switching.catch_up(limit=recheck.AT_A_TIME)

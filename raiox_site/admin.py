@@ -2,7 +2,6 @@
 
 from typing import Any, cast
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
 
-from matching.encoder import has_random_weights
+from matching.encoder import get_encoder
 from raiox_site import dashboard, help
 from raiox_site.access import second_step
 from raiox_site.dashboard import charts
@@ -31,10 +30,11 @@ class RaioxAdminSite(admin.AdminSite):
         super().register(model_or_iterable, strict(admin_class or admin.ModelAdmin), **options)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        encoder = get_encoder()
         return {
             **super().each_context(request),
-            "has_random_encoder": has_random_weights(),
-            "encoder_name": settings.RAIOX_ENCODER,
+            "has_random_encoder": encoder.is_random,
+            "encoder_name": encoder.name,
         }
 
     def has_permission(self, request: HttpRequest) -> bool:

@@ -1,5 +1,6 @@
 """Cases made from phantoms, for a demo: plainly no patients, through the doors of real ones."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -13,7 +14,7 @@ from cases.films import IncomingImage
 from cases.models import Case, CaseEvent, Finding, Result
 from cases.review import Verdict
 from implants.models import Implant
-from matching import evaluation
+from matching.evaluation.phantoms import FIRST_QUERY_SEED
 from matching.phantoms import phantom_jpeg
 
 FDI_TEETH = [quadrant * 10 + position for quadrant in (1, 2, 3, 4) for position in range(1, 9)]
@@ -62,7 +63,7 @@ def _receive(
 ) -> Case:
     content = phantom_jpeg(
         implants[number % len(implants)],
-        seed=evaluation.FIRST_QUERY_SEED + number,
+        seed=FIRST_QUERY_SEED + number,
         difficulty=difficulty,
     )
     received = intake.receive(
@@ -83,13 +84,19 @@ def _receive(
 def _decide(case: Case, implant: Implant, place: int, reviewer: User) -> None:
     """As one would who knows the truth: which implant the phantom was rendered from."""
     outcome = next((one for every, one in EVERY.items() if place % every == 0), None)
-    verdicts = [
-        Verdict(finding.pk, outcome, reason=REASONS[outcome])
+    subject = min(Finding.objects.filter(case_image__case=case), key=_from_the_middle)
+    verdict = (
+        Verdict(subject.pk, outcome, reason=REASONS[outcome])
         if outcome
-        else Verdict(finding.pk, Finding.Outcome.IDENTIFIED, (implant.pk,))
-        for finding in Finding.objects.filter(case_image__case=case)
-    ]
-    review.decide(case_id=case.pk, verdicts=verdicts, reviewer=reviewer, internal_note=MARK)
+        else Verdict(subject.pk, Finding.Outcome.IDENTIFIED, (implant.pk,))
+    )
+    review.decide(case_id=case.pk, verdicts=[verdict], reviewer=reviewer, internal_note=MARK)
+
+
+def _from_the_middle(finding: Finding) -> float:
+    """A phantom's subject lies there; others may stand beside it."""
+    image, box = finding.case_image, finding.box or {"x": 0, "y": 0}
+    return math.hypot(box["x"] - (image.width or 0) / 2, box["y"] - (image.height or 0) / 2)
 
 
 def _put_back(case: Case, arrived: datetime, *, took: timedelta) -> None:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from implants.negotiation import AnyAccept
 from implants.storage import STORAGE_ERRORS
+from matching import following
 from matching.encoder import get_encoder
 from raiox_site import heartbeat
 from raiox_site.health_shapes import PARTS, PONG, UP, states
@@ -82,11 +83,14 @@ def _database() -> str:
 
 
 def _encoder() -> dict[str, Any]:
+    """The one that this process compares films with; `note` says why it is not the one that was
+    switched to."""
     encoder = get_encoder()
     return {
         "status": "down" if encoder.problem else "ok",
-        "name": settings.RAIOX_ENCODER,
+        "name": encoder.name,
         "loaded": encoder.is_loaded,
+        "note": following.note(),
     }
 
 

@@ -39,8 +39,12 @@ _ENCODER = {
         "status": {"type": "string", "enum": ["ok", "down"]},
         "name": {"type": "string"},
         "loaded": {"type": "boolean", "description": "In the process that answers."},
+        "note": {
+            "type": "string",
+            "description": "Why it is not the one that was switched to; else empty.",
+        },
     },
-    "required": ["status", "name", "loaded"],
+    "required": ["status", "name", "loaded", "note"],
 }
 PARTS: dict[str, Any] = {
     "type": "object",
@@ -59,7 +63,7 @@ PARTS: dict[str, Any] = {
         "database": "ok",
         "storage": "ok",
         "queue": {"status": "ok", "oldest_seconds": 0.0, "heartbeat_seconds": 12.4},
-        "encoder": {"status": "ok", "name": "ViT-B-32/openai", "loaded": True},
+        "encoder": {"status": "ok", "name": "ViT-B-32/openai", "loaded": True, "note": ""},
     },
 }
 

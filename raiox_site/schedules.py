@@ -14,6 +14,7 @@ SCHEDULES = {
     "tell staff": ("integrations.tasks.send_notices", 1),
     "purge expired cases": ("cases.tasks.purge_expired", 24 * 60),
     "measure references": ("matching.tasks.measure_references", 1),
+    "complete a switch": ("matching.tasks.complete_switch", 1),
     "heartbeat": ("raiox_site.heartbeat.beat", 1),
 }
 

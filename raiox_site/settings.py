@@ -54,7 +54,13 @@ JOTFORM_SET_NEW = env.choice("JOTFORM_SET_NEW", ("", "0", "1"))
 JOTFORM_FILE_HOSTS = jotform.file_hosts(JOTFORM_API_BASE)
 RAIOX_JOTFORM_SYNC_MINUTES = env.integer("RAIOX_JOTFORM_SYNC_MINUTES", 15)
 
-RAIOX_ENCODER = env.text("RAIOX_ENCODER", "" if DEPLOYED else "ViT-B-32/random")
+# What a machine without access to a model hub can load. Production names its encoder itself.
+USUAL_ENCODER = "raiox-fixture/bundled"
+RAIOX_ENCODER = env.text("RAIOX_ENCODER", "" if PRODUCTION else USUAL_ENCODER)
+# Views of a fixture whose mean is compared; without it as many as are usual for the encoder.
+RAIOX_VIEWS = int(env.choice("RAIOX_VIEWS", ("", "1", "2", "4")) or 0) or None
+# How often a process looks which encoder was switched to. A test switches when it says so.
+RAIOX_FOLLOW_SECONDS = None if RAIOX_ENV == "test" else 2.0
 RAIOX_TORCH_THREADS = env.integer("RAIOX_TORCH_THREADS", 1, minimum=1)
 RAIOX_WORKERS = env.integer("RAIOX_WORKERS", 2, minimum=1)
 RAIOX_WEBHOOK_RATE = env.rate("RAIOX_WEBHOOK_RATE", "30/min")
@@ -152,7 +158,6 @@ if PRODUCTION:
 env.stop_on_problems(RAIOX_ENV)
 
 SECRET_KEY = SECRET_KEY or machine_secret(VAR_DIR / "secret-key")
-RAIOX_ENCODER = RAIOX_ENCODER or "ViT-B-32/openai"
 CLIENT_HASH_KEY = RAIOX_HASH_KEY or derived_key(SECRET_KEY, "client-hash")
 DATABASES = {
     "default": services.complete(database or services.embedded_database(VAR_DIR / "postgres"))

@@ -23,6 +23,7 @@ VIEWS: dict[str, Callable[..., Any]] = {
     "propose": deciding.propose,
     "mark": fixtures.mark,
     "unmark": fixtures.unmark,
+    "tilt": deciding.tilt,
 }
 
 

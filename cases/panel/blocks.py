@@ -12,14 +12,19 @@ from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from cases.findings import Ranked
+from cases import tilted
 from cases.models import CaseImage, Finding, ReferenceProposal, Result
 from cases.panel.forms import NEGATIVE, Said
+from cases.ranking import Ranked
 from cases.shown import mark_of
+from cases.verdicts import is_marked
 from implants.models import Implant, ReferenceImage
 from implants.vocabulary import FEATURES
+from matching import quality
+from matching.confidence import Band
 from matching.encoder import is_untrained
 from matching.features import Difference, differences, label_of
+from matching.look_alikes import families
 
 # Each has a key of its own.
 SHOWN = 9
@@ -119,8 +124,8 @@ class FixtureBlock:
 
     `number` counts the fixtures of the case, as they are numbered in its answer; `fitting` of
     `total` active implants are contradicted by nothing that was seen, None where nothing is
-    known of that; `problem` says why there is no live ranking. `given` is the sender's tooth,
-    where it can only be that of this fixture.
+    known of that; `problem` says why there is no live ranking, `is_brief` that it is still to be
+    asked for. `given` is the sender's tooth, where it can only be that of this fixture.
     """
 
     finding: Finding
@@ -129,6 +134,7 @@ class FixtureBlock:
     others: list[Pick]
     said: Said
     is_cut: bool = False
+    is_brief: bool = False
     fitting: int | None = None
     total: int | None = None
     problem: str = ""
@@ -138,6 +144,12 @@ class FixtureBlock:
     @property
     def tooth(self) -> int | None:
         return self.own_tooth or self.given
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether the finder put the box there, and nobody has moved it or decided."""
+        finding = self.finding
+        return bool(finding.box) and not is_marked(finding) and not finding.outcome
 
     @property
     def name(self) -> str:
@@ -195,6 +207,19 @@ class FixtureBlock:
         return differences([pick.implant for pick in self.top])
 
     @property
+    def shown_band(self) -> str:
+        """Empty for an untrained encoder: the whole page says so."""
+        return self.finding.band if self.finding.band != Band.UNTRAINED else ""
+
+    @cached_property
+    def look_alikes(self) -> list[list[Pick]]:
+        """Candidates that a film does not tell apart, with one of the first among them."""
+        picks = {pick.implant.pk: pick for pick in self.candidates}
+        alike = families([pick.implant for pick in self.candidates])
+        groups = [[picks[implant.pk] for implant in group] for group in alike if len(group) > 1]
+        return [group for group in groups if any(pick in self.top for pick in group)]
+
+    @property
     def approved(self) -> list[Pick]:
         picks = [*self.candidates, *self.others]
         return [pick for pick in picks if pick.result and pick.result.approved]
@@ -212,6 +237,16 @@ class FilmBlock:
         marked = [block.finding.box for block in self.fixtures if block.finding.box]
         proposed = self.image.suggested_boxes or ()
         return [box for box in proposed if not any(_is_same(box, one) for one in marked)]
+
+    @property
+    def doubts(self) -> list[str]:
+        """In words: what was measured, and what the reviewer says."""
+        said = [_("The reviewer says that the film is tilted.")] if self.is_tilted else []
+        return [*quality.in_words(self.image.doubts or ()), *said]
+
+    @property
+    def is_tilted(self) -> bool:
+        return tilted.is_tilted(self.image)
 
     @property
     def suggested_json(self) -> list[str]:

@@ -67,17 +67,20 @@ def confidence(case: Any) -> SafeString:
 
 @admin.display(description=_("candidate"))
 def candidate(case: Any) -> SafeString:
-    """What was approved, or why nothing was, else the first candidate of each fixture."""
+    """What was approved, or why nothing was, else the first candidate of each fixture, and
+    whether one is probably not in the catalogue."""
     is_approved = case.status == Case.Status.APPROVED
     picks = [pick for pick in case.picks if pick["approved"] or not is_approved]
     names = dict.fromkeys((pick["manufacturer"], pick["name"]) for pick in picks)
     if case.status == Case.Status.REJECTED and case.outcome:
         return format_html("{}", Finding.Outcome(case.outcome).label)
-    if not names:
-        return NOTHING
-    return format_html_join(
+    shown = format_html_join(
         "", '<span class="pick"><span class="pick-maker">{}</span> {}</span>', names
     )
+    if case.has_unknown and not case.is_decided:
+        unknown = gettext("probably not in the catalogue")
+        shown += format_html('<span class="pick pick-unknown">{}</span>', unknown)
+    return shown or NOTHING
 
 
 @admin.display(description=_("looking now"))

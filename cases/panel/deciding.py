@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from cases import consent, proposals, review, verdicts
+from cases import consent, proposals, review, tilted, verdicts
 from cases.models import Case, Finding
 from cases.panel import queue
 from cases.panel.forms import Decision, number_of
@@ -140,6 +140,22 @@ def priority(request: HttpRequest, case_id: int) -> HttpResponse:
             case_id=case_id,
             priority=Case.Priority.URGENT if asked else Case.Priority.NORMAL,
             by=reviewer(request),
+        ),
+    )
+
+
+@only_posted
+@can_decide
+def tilt(request: HttpRequest, case_id: int) -> HttpResponse:
+    """A film is said to be tilted (`tilted`), or not to be (`upright`), by its number."""
+    tilted_id = number_of(request.POST, "tilted")
+    return _meanwhile(
+        request,
+        case_id,
+        lambda: tilted.say(
+            case_id=case_id,
+            image_id=tilted_id or number_of(request.POST, "upright") or 0,
+            is_tilted=tilted_id is not None,
         ),
     )
 

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field, replace
 from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from cases import findings, verdicts
-from cases.findings import Ranking
+from cases import verdicts
 from cases.models import Case, Finding, Result
 from cases.panel.blocks import SHOWN, FilmBlock, FixtureBlock, Pick
 from cases.panel.forms import Decision, Said, clean_query
+from cases.ranking import Ranking, rank
 from cases.review import ReviewError
 from implants.models import Implant
 from matching.encoder import EncoderError, is_current
 from matching.matcher import CatalogueNotSearchable
 
 SEARCH_LIMIT = 12
+# Fixtures whose further candidates are there when the page opens; those of others come when
+# they are brought to the front.
+RANKED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def fixture_block(finding: Finding, reading: Reading) -> FixtureBlock:
     """One fixture, shown for itself."""
     case = finding.case_image.case
     numbers = verdicts.numbers(Finding.objects.filter(case_image__case=case))
-    return _Maker(case, reading, numbers).block(finding)
+    return _Maker(case, replace(reading, only=[finding.pk]), numbers).block(finding)
 
 
 def find_implants(text: str, *, leaving_out: Iterable[int] = ()) -> tuple[list[Implant], bool]:
@@ -67,7 +70,8 @@ class _Maker:
 
     def block(self, finding: Finding) -> FixtureBlock:
         said = _said(finding, self.reading.decision)
-        ranking, problem = self._ranking(finding, said)
+        is_brief = self._is_brief(finding, said)
+        ranking, problem = (None, "") if is_brief else self._ranking(finding, said)
         candidates = _candidates(finding, list(finding.results.all()), ranking, said)
         others, is_cut = self._others(finding, said, {pick.implant.pk for pick in candidates})
         return FixtureBlock(
@@ -77,12 +81,17 @@ class _Maker:
             others=_ticked(others, self.reading.decision),
             said=said,
             is_cut=is_cut,
+            is_brief=is_brief,
             fitting=ranking.fitting if ranking else None,
             total=ranking.total if ranking else None,
             problem=problem,
             own_tooth=finding.tooth,
             given=self.case.tooth if len(self.numbers) == 1 else None,
         )
+
+    def _is_brief(self, finding: Finding, said: Said) -> bool:
+        is_far = self.reading.only is None and self.numbers[finding.pk] > RANKED_AT_ONCE
+        return self.reading.can_decide and is_far and not said.seen
 
     def _ranking(self, finding: Finding, said: Said) -> tuple[Ranking | None, str]:
         """The live ranking, or why there is none. A page that is opened never waits for the
@@ -94,7 +103,7 @@ class _Maker:
         if not said.seen and not is_ready:
             return None, ""
         try:
-            ranking = findings.rank(finding, said.seen, limit=SHOWN)
+            ranking = rank(finding, said.seen, limit=SHOWN)
         except ReviewError as error:
             return None, str(error)
         except (EncoderError, CatalogueNotSearchable):
@@ -127,10 +136,12 @@ def _said(finding: Finding, decision: Decision) -> Said:
 def _candidates(
     finding: Finding, results: Sequence[Result], ranking: Ranking | None, said: Said
 ) -> list[Pick]:
-    """The candidates as they were found, then further ones; re-ranked by what was seen."""
+    """The candidates as they were found, then further ones; re-ranked by what was seen. Those
+    of two encoders never stand together."""
     by_implant = {result.implant_id: result for result in results}
     live = list(ranking.candidates) if ranking else []
-    if said.seen and live:
+    encoders = {one.encoder for one in results} | {one.encoder for one in live}
+    if live and (said.seen or len(encoders - {""}) > 1):
         picks = [Pick(finding, one.implant, by_implant.get(one.implant.pk), one) for one in live]
     else:
         more = [one for one in live if one.implant.pk not in by_implant]

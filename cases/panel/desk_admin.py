@@ -18,9 +18,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cases import access, proposals
+from cases import access, crops, proposals
 from cases.models import CaseAccess, ReferenceProposal, RejectionReason
+from cases.panel.confusion_page import confusion_page
+from cases.panel.effect_words import EffectBlock
+from cases.panel.forms import number_of
+from cases.panel.possible_page import possible_page
 from cases.review import ReviewError
+from implants import reference_state
+from implants.models import ReferenceImage
 
 CONFIRM = ("cases.change_referenceproposal", "implants.add_referenceimage")
 
@@ -60,7 +66,7 @@ def picture(request: HttpRequest, proposal_id: int) -> HttpResponse:
     case_id = proposal.finding.case_image.case_id
     access.seen(user=cast(User, request.user), case_ids=[case_id], how=CaseAccess.How.FILM)
     try:
-        content = proposals.picture(proposal)
+        content = crops.picture(proposal.finding)
     except ReviewError as error:
         raise Http404 from error
     return HttpResponse(
@@ -73,7 +79,9 @@ def accept(request: HttpRequest, proposal_id: int) -> HttpResponse:
     return _decide(
         request,
         proposal_id,
-        lambda: proposals.accept(proposal_id=proposal_id, by=cast(User, request.user)),
+        lambda: proposals.accept(
+            proposal_id=proposal_id, by=cast(User, request.user), despite=_despite(request)
+        ),
         gettext("The picture is now a reference of its implant."),
     )
 
@@ -86,6 +94,14 @@ def decline(request: HttpRequest, proposal_id: int) -> HttpResponse:
         lambda: proposals.decline(proposal_id=proposal_id, by=cast(User, request.user)),
         gettext("The proposal was declined."),
     )
+
+
+def _despite(request: HttpRequest) -> proposals.Despite | None:
+    """What stands beside the button where the test says that something gets worse."""
+    if "despite" not in request.POST:
+        return None
+    shown = number_of(request.POST, "worse") or 0
+    return proposals.Despite(worse=shown, why=request.POST.get("why", ""))
 
 
 def _decide(
@@ -107,6 +123,15 @@ def _proposal(proposal_id: int) -> ReferenceProposal:
         "implant", "finding__case_image", "proposed_by", "decided_by", "reference"
     )
     return get_object_or_404(rows.prefetch_related("implant__references"), pk=proposal_id)
+
+
+def _state_of(proposal: ReferenceProposal) -> str:
+    """Whether what was accepted is compared already, in words; empty where nothing was."""
+    if proposal.reference_id is None:
+        return ""
+    rows = ReferenceImage.objects.filter(pk=proposal.reference_id)
+    found = reference_state.with_state(rows).values_list("state", flat=True).first()
+    return str(reference_state.State(found).label) if found else ""
 
 
 @admin.register(ReferenceProposal)
@@ -140,6 +165,8 @@ class ReferenceProposalAdmin(admin.ModelAdmin):
             ),
             path("<int:proposal_id>/accept/", wrap(accept), name=f"{prefix}_accept"),
             path("<int:proposal_id>/decline/", wrap(decline), name=f"{prefix}_decline"),
+            path("possible/", wrap(possible_page), name=f"{prefix}_possible"),
+            path("confused/", wrap(confusion_page), name=f"{prefix}_confused"),
         ]
         return [*own, *super().get_urls()]
 
@@ -164,6 +191,9 @@ class ReferenceProposalAdmin(admin.ModelAdmin):
             "is_open": proposal.status == ReferenceProposal.Status.PROPOSED,
             "can_confirm": request.user.has_perms(CONFIRM),
             "has_film": proposal.finding.case_image.is_readable,
+            "effect": EffectBlock(proposal.effect),
+            "state": _state_of(proposal),
+            "why_length": proposals.WHY_LENGTH,
             "references": [one for one in proposal.implant.references.all() if not one.error],
         }
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]

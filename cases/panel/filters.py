@@ -34,8 +34,10 @@ _TOOTH = re.compile(r"\b(?:dente|tooth)\s*[:#]?\s*([1-8])\.?([1-8])(?!\d)", re.I
 
 
 def shown_results() -> QuerySet[Result]:
-    """What stands for a case in a list: its first candidates, and what was approved."""
-    return Result.objects.filter(Q(rank=1) | Q(approved=True))
+    """What stands for a case in a list: its first candidates, and what was approved. That of a
+    fixture which is probably not in the catalogue stands for nothing."""
+    is_proposed = Q(rank=1) & ~Q(finding__is_unknown=True)
+    return Result.objects.filter(is_proposed | Q(approved=True))
 
 
 def by_manufacturer(cases: QuerySet[Case], manufacturer: str) -> QuerySet[Case]:

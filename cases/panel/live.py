@@ -31,6 +31,7 @@ SHOWN = (
     "queued_at",
     "film_id",
     "picks",
+    "has_unknown",
     "lookers",
 )
 

@@ -24,6 +24,7 @@ from cases.panel.forms import Decision, number_of
 from cases.review import NOTE_LENGTH, Outdated
 from implants.storage import private_image_response
 from matching import encoder
+from matching.confidence import rule_in_words
 
 How = CaseAccess.How
 REFRESH_SECONDS = 4
@@ -159,6 +160,7 @@ def _case_context(request: HttpRequest, case: Case) -> dict[str, Any]:
         "title": _("Case %(number)s") % {"number": case},
         "opts": Case._meta,
         "case": case,
+        "band_rule": rule_in_words() if case.band and not case.is_decided else [],
         "answers": list(case.answers.all()),
         "is_processing": case.status == Case.Status.RECEIVED and not waits_for_consent,
         "waits_for_consent": waits_for_consent,

@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from cases.models import Case, CaseImage, Presence
+from cases.models import Case, CaseImage, Finding, Presence
 from cases.panel import filters as queue_filters
 from cases.panel import presence
 
@@ -27,12 +27,15 @@ MAX_PASSED = 200
 
 
 def listed(cases: QuerySet[Case], user: User) -> QuerySet[Case]:
-    """With what a row shows: `film_id`, `picks` (the implants that stand for the case) and
-    `lookers` (who else has it open now). One query, evaluated for the rows of a page only."""
+    """With what a row shows: `film_id`, `picks` (the implants that stand for the case),
+    `has_unknown` (whether a fixture is probably not in the catalogue) and `lookers` (who else
+    has it open now). One query, evaluated for the rows of a page only."""
     films = CaseImage.objects.shown().filter(case=OuterRef("pk"))
     picks = queue_filters.shown_results().filter(finding__case_image__case=OuterRef("pk"))
     lookers = Presence.objects.now().exclude(user=user).filter(case=OuterRef("pk"))
+    unknowns = Finding.objects.filter(case_image__case=OuterRef("pk"), is_unknown=True)
     return cases.select_related("decided_by").annotate(
+        has_unknown=Exists(unknowns),
         film_id=Subquery(films.order_by("pk").values("pk")[:1]),
         picks=ArraySubquery(
             picks.order_by("finding_id", "rank", "id").values(

@@ -59,7 +59,7 @@ def finding_of(case):
 def mark_fixture(case, box=FIXTURE):
     """As if a reviewer had marked the only fixture of the case."""
     finding = finding_of(case)
-    finding.box = box.as_json()
+    finding.box, finding.proposed_by = box.as_json(), Finding.ProposedBy.PERSON
     finding.save()
     return finding
 

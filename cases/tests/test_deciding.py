@@ -21,6 +21,7 @@ from cases.tests.making_cases import (
     status_of,
     told,
 )
+from matching.boxes import Box
 
 Outcome = Finding.Outcome
 pytestmark = pytest.mark.django_db
@@ -36,10 +37,10 @@ def reason():
 
 def second_fixture(case, implants):
     """Another marked fixture to the right of the first."""
-    first = finding_of(case)
-    first.box = BOX
-    first.save()
-    other = Finding.objects.create(case_image=first.case_image, box=BOX | {"x": 50})
+    first = mark_fixture(case, Box.of(BOX))
+    other = Finding.objects.create(
+        case_image=first.case_image, box=BOX | {"x": 50}, proposed_by=first.proposed_by
+    )
     Result.objects.create(
         finding=other, implant=implants[0], rank=1, similarity=0.9, encoder="e@1/p"
     )

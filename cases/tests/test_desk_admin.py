@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from cases import proposals, reasons, review
+from cases import crops, proposals, reasons, review
 from cases.models import Case, Finding, ReferenceProposal, RejectionReason
 from cases.tests.making_cases import html, make_case, mark_fixture
 from implants.models import ReferenceImage
@@ -55,7 +55,7 @@ def test_the_picture_is_the_one_that_would_become_the_reference(
     answer = client.get(url("picture", proposal))
     assert answer["Content-Type"] == "image/jpeg"
     assert "private" in answer["Cache-Control"]
-    assert answer.content == proposals.picture(proposal)
+    assert answer.content == crops.picture(proposal.finding)
 
 
 def test_a_curator_accepts(client: Client, curator: Any, proposal: ReferenceProposal) -> None:

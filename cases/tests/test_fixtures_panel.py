@@ -159,11 +159,12 @@ def test_suggested_boxes_are_offered_until_their_fixture_is_marked(client, revie
 def test_what_is_seen_ranks_again_and_counts_what_fits(client, reviewer, case):
     finding = finding_of(case)
     first = finding.results.get(rank=1).implant
-    Implant.objects.update(collar="")
-    Implant.objects.filter(pk=first.pk).update(collar="machined")
-    asked = {"finding": finding.pk, f"seen-{finding.pk}-collar": "flared"}
+    Implant.objects.update(collar="", apex="", thread="")
+    Implant.objects.filter(pk=first.pk).update(collar="machined", apex="flat", thread="v")
+    seen = {"collar": "flared", "apex": "narrow", "thread": "square"}
+    words = {f"seen-{finding.pk}-{feature}": word for feature, word in seen.items()}
 
-    content = html(client.get(act("candidates", case), asked))
+    content = html(client.get(act("candidates", case), {"finding": finding.pk, **words}))
 
     total = Implant.objects.active().count()
     assert re.search(rf"data-fitting hidden>[^<]*{total - 1}[^<]*{total}", content)

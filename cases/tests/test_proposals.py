@@ -13,14 +13,16 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from PIL import Image
 
-from cases import changes, proposals, retention, review
+from cases import changes, crops, proposals, retention, review
 from cases.films import IncomingImage
 from cases.intake import Person
-from cases.models import Case, CaseEvent, Finding, ReferenceProposal
+from cases.models import Case, CaseEvent, Finding, ReferenceProposal, Result
 from cases.review import ReviewError, StateConflict, Verdict
 from cases.tests.making_cases import finding_of, make_case, mark_fixture
+from implants import reference_state
 from implants.models import ReferenceImage
 from matching.boxes import Box
+from matching.matcher import look_up
 from matching.radiograph import load
 
 pytestmark = pytest.mark.django_db
@@ -63,8 +65,23 @@ def test_an_accepted_fixture_is_a_reference_of_its_implant(
     assert (reference.implant, reference.verified_by) == (implants[0], curator)
     assert (reference.provenance, reference.modality) == ("case", "periapical")
     assert [entry.task["func"] for entry in OrmQ.objects.all()] == [
-        "matching.tasks.index_reference"
+        "cases.tasks.test_proposal",
+        "matching.tasks.index_reference",
     ]
+
+
+def test_an_accepted_fixture_is_searched_at_once(
+    proposal: ReferenceProposal, implants: list[Any], curator: Any
+) -> None:
+    reference = proposals.accept(proposal_id=proposal.pk, by=curator)
+    (state,) = reference_state.with_state(ReferenceImage.objects.filter(pk=reference.pk))
+    assert state.state == "searchable"
+    image = proposal.finding.case_image
+    with image.file.open("rb") as file:
+        film = load(file.read()).image
+    (first,) = look_up(film, box=Box.of(proposal.finding.box)).candidates
+    assert (first.implant, first.reference) == (implants[0], reference)
+    assert first.similarity > 0.99, "reference and query show the same picture"
 
 
 def test_the_reference_is_the_fixture_alone_upright_and_without_metadata(
@@ -74,9 +91,9 @@ def test_the_reference_is_the_fixture_alone_upright_and_without_metadata(
     content = reference.file.open().read()
     with Image.open(io.BytesIO(content)) as picture:
         assert (picture.format, picture.mode, dict(picture.getexif())) == ("JPEG", "L", {})
-        assert picture.size == (70, 209) == (reference.width, reference.height)
+        assert picture.size == (89, 209) == (reference.width, reference.height)
     crop = Box.of(reference.crop)
-    assert crop.cut(load(content).image).size == picture.size
+    assert (crop.width, crop.height, crop.angle) == (60, 180, 0)
     case = proposal.finding.case_image.case
     for secret in (case.dentist_name, case.patient_name, f"#{case.pk}"):
         assert secret not in reference.note
@@ -99,7 +116,7 @@ def test_a_whole_film_is_never_taken_over_nor_shown(
     with pytest.raises(ReviewError):
         proposals.accept(proposal_id=proposal.pk, by=curator)
     with pytest.raises(ReviewError):
-        proposals.picture(proposal)
+        crops.picture(proposal.finding)
     assert (ReferenceImage.objects.count(), stored()) == (0, [])
 
 
@@ -127,6 +144,15 @@ def test_only_what_it_was_identified_as_is_proposed(
         propose(decided, implants[1], approver)
     with pytest.raises(ReviewError):
         proposals.propose(finding_id=10**9, implant_id=implants[0].pk, by=approver)
+
+
+def test_what_was_identified_as_one_of_several_implants_is_no_reference(
+    decided: Case, implants: list[Any], approver: Any
+) -> None:
+    Result.objects.update(approved=True, approved_at=timezone.now())
+    with pytest.raises(ReviewError, match=r"several|vários"):
+        propose(decided, implants[0], approver)
+    assert not ReferenceProposal.objects.exists()
 
 
 def test_an_undecided_or_erased_case_or_one_without_film_is_not_proposed(
@@ -157,7 +183,7 @@ def test_a_picture_that_is_a_reference_already_is_refused(
     proposal: ReferenceProposal, implants: list[Any], curator: Any
 ) -> None:
     twin = ReferenceImage(implant=implants[2])
-    twin.file.save("", ContentFile(proposals.picture(proposal)))
+    twin.file.save("", ContentFile(crops.picture(proposal.finding)))
     with pytest.raises(ReviewError, match="Linha Três"):
         proposals.accept(proposal_id=proposal.pk, by=curator)
     proposal.refresh_from_db()

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 def marked(case: Case, x: float = 40, **facts: Any) -> Finding:
     """Another fixture on the film of the case."""
     box = Box(x, 40, 20, 50).as_json()
-    return Finding.objects.create(case_image=case.images.get(), box=box, **facts)
+    by = Finding.ProposedBy.PERSON
+    image = case.images.get()
+    return Finding.objects.create(case_image=image, box=box, proposed_by=by, **facts)
 
 
 def identified(finding: Finding, *implants: Any, **more: Any) -> Verdict:

@@ -8,6 +8,7 @@ from cases import review
 from cases.models import Case, Finding, Result
 from cases.review import Verdict
 from integrations.jotform.outgoing import answer, copies
+from integrations.jotform.outgoing.identified import Confidence
 from integrations.jotform.simulation.standin import JotformStandIn
 from integrations.models import ResultReturn
 from integrations.tests.answering import SUBMISSION, TEXT, Status, make_implant, send
@@ -27,7 +28,8 @@ def implant(case: Case) -> Any:
 
 def marked(case: Case, x: float, **facts: Any) -> Finding:
     box = Box(x, 100, 40, 90).as_json()
-    return Finding.objects.create(case_image=case.images.earliest("pk"), box=box, **facts)
+    given = {"proposed_by": Finding.ProposedBy.PERSON, **facts}
+    return Finding.objects.create(case_image=case.images.earliest("pk"), box=box, **given)
 
 
 def text_of(case: Case, **more: Any) -> list[str]:
@@ -146,3 +148,28 @@ def test_the_copy_tells_of_each_fixture_without_free_text(
     told = [(one["outcome"], one["tooth"], len(one["implants"])) for one in content["fixtures"]]
     assert told == [("identified", None, 1), ("unreadable", 44, 0)]
     assert "Paciente" not in str(content)
+
+
+def test_what_only_the_finder_saw_is_not_named(case: Case, approver: Any, implant: Any) -> None:
+    Finding.objects.all().delete()
+    decided = marked(case, 200)
+    marked(case, 50, proposed_by=Finding.ProposedBy.FINDER, found_score=0.8)
+    verdicts = [Verdict(decided.pk, "identified", [implant.pk])]
+    review.decide(case_id=case.pk, verdicts=verdicts, reviewer=approver)
+
+    (line,) = text_of(case)
+    assert line.startswith(TEXT)
+    assert [one["outcome"] for one in copies.content(Case.objects.get())["fixtures"]] == [
+        "identified"
+    ]
+
+
+def test_what_the_comparison_held_to_be_unknown_is_the_reviewer_s_word(
+    case: Case, approver: Any, implant: Any
+) -> None:
+    Finding.objects.update(is_unknown=True)
+    choices = [review.Choice(implant.pk)]
+    review.approve(case_id=case.pk, choices=choices, reviewer=approver)
+
+    (line,) = text_of(case)
+    assert line.endswith(str(Confidence.REVIEWER.label))

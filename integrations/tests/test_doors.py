@@ -14,6 +14,7 @@ from django.test import Client
 from cases.models import Case
 from integrations import doors
 from integrations.tests.servers import sending, serving
+from matching.boxes import Box
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +78,26 @@ def test_the_same_client_and_film_again_is_the_same_case_and_the_same_answer(
     again = upload(client, film(), client_id="load_test_1000")
     assert first.json() == again.json()
     assert Case.objects.count() == 1
+
+
+def test_the_answer_is_about_one_fixture_the_surest(
+    client: Client, catalogue: list[Any], film: Callable[..., bytes]
+) -> None:
+    upload(client, film(), client_id="clinic-7")
+    image = Case.objects.get().images.get()
+    for score, first in ((0.6, 0), (0.9, 1)):
+        found = image.findings.create(box=Box(60, 100, 40, 90).as_json(), found_score=score)
+        for rank, implant in enumerate(catalogue[first:] + catalogue[:first], start=1):
+            facts = {"rank": rank, "similarity": 1 - rank / 10, "encoder": "e"}
+            found.results.create(implant=implant, **facts)
+
+    again = upload(client, film(), client_id="clinic-7").json()
+    assert [one["id"] for one in again] == [one.pk for one in catalogue[1:]]
+
+    # What a person marked is surer than anything that the finder says.
+    image.findings.filter(found_score=0.6).update(found_score=None, proposed_by="person")
+    again = upload(client, film(), client_id="clinic-7").json()
+    assert [one["id"] for one in again] == [one.pk for one in catalogue[:3]]
 
 
 def test_the_same_client_with_another_film_is_a_new_case(

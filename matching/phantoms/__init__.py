@@ -1,11 +1,34 @@
-"""Made-up periapical radiographs of threaded fixtures, computed from catalogue facts.
+"""Made-up radiographs of threaded fixtures, computed from catalogue facts, with the truth.
 
-They stand in for reference films until real, lawful ones exist: an honest projection of a
-plausible solid, good enough to exercise the whole pipeline and to tell families apart, and
-no evidence of how well real films are identified.
+They stand in for films until real, lawful ones exist: an honest projection of a plausible
+solid among plausible anatomy, good enough to exercise and to train the whole pipeline, and no
+evidence of how well real films are identified.
 """
 
 from matching.phantoms.facts import FixtureFacts
-from matching.phantoms.render import DIFFICULTIES, Difficulty, phantom_jpeg, render_phantom
+from matching.phantoms.levels import DIFFICULTIES, RESTORATIONS, Difficulty
+from matching.phantoms.render import (
+    MODALITIES,
+    Phantom,
+    PhantomFixture,
+    as_jpeg,
+    neighbours,
+    phantom_jpeg,
+    render_film,
+    render_phantom,
+)
 
-__all__ = ["DIFFICULTIES", "Difficulty", "FixtureFacts", "phantom_jpeg", "render_phantom"]
+__all__ = [
+    "DIFFICULTIES",
+    "MODALITIES",
+    "RESTORATIONS",
+    "Difficulty",
+    "FixtureFacts",
+    "Phantom",
+    "PhantomFixture",
+    "as_jpeg",
+    "neighbours",
+    "phantom_jpeg",
+    "render_film",
+    "render_phantom",
+]

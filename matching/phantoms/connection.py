@@ -41,7 +41,7 @@ def connection_stages(shape: Shape) -> list[Stage]:
     # Short fixtures have short screw channels: the tip stays solid.
     floor = max(0.62 * shape.length, 0.5)
     for depth, radius_top, radius_bottom, sides in plan(shape):
-        bottom = min(top + depth, floor)
+        bottom = min(top + depth * shape.cavity, floor)
         if bottom > top:
             stages.append(Stage(top, bottom, radius_top, radius_bottom, sides))
         top = bottom

@@ -4,7 +4,8 @@ Numbers marked "general" are general knowledge of the families, not taken from a
 they only fill what a row does not give, so that something plausible can be drawn.
 """
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -106,6 +107,10 @@ class Shape:
     depth: float
     leads: int
     apex: str
+    # How much of its radius a tapered body loses, and how deep the connection is, as a share of
+    # what is documented: nothing in the catalogue says so.
+    taper: float = 1.0
+    cavity: float = 1.0
 
     @property
     def platform_z(self) -> float:
@@ -133,8 +138,27 @@ class Shape:
         return max(self.diameter, self.platform) / 2
 
 
-def complete_shape(facts: FixtureFacts) -> Shape:
-    """Fill the unknown with the documented defaults; ValueError for a wrong word or size."""
+def complete_shape(facts: FixtureFacts, *, style: int = 0) -> Shape:
+    """Fill the unknown with the documented defaults; ValueError for a wrong word or size.
+
+    Another `style` than 0 fills it otherwise, as another maker (or another renderer) of the same
+    facts might: thread depth, taper, depth of the connection, and a pitch that is not known.
+    """
+    shape = _documented(facts)
+    if style == 0:
+        return shape
+    rng = random.Random(f"{style}|{shape}")  # noqa: S311 # nosec B311 # not for secrets
+    pitch = shape.pitch * (1 if facts.thread_pitch_mm else rng.uniform(0.85, 1.2))
+    return replace(
+        shape,
+        pitch=pitch,
+        depth=min(shape.depth * rng.uniform(0.7, 1.3), 0.18 * shape.diameter, 0.75 * pitch),
+        taper=rng.uniform(0.6, 1.3),
+        cavity=rng.uniform(0.75, 1.25),
+    )
+
+
+def _documented(facts: FixtureFacts) -> Shape:
     diameter = _size(facts.diameter_mm, DEFAULT_DIAMETER)
     thread = _word(Thread, facts.thread, Thread.V)
     collar = _word(Collar, facts.collar, Collar.NONE)

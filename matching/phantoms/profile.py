@@ -26,6 +26,13 @@ class Profile:
     crest: Array
     core: Array
 
+    def at(self, z: Array) -> tuple[Array, Array]:
+        """Core and crest at each z; 0 above and below the metal."""
+        place = np.rint((z - self.z[0]) / STEP_MM).astype(np.int32)
+        inside = (place >= 0) & (place < len(self.z))
+        place = np.clip(place, 0, len(self.z) - 1)
+        return np.where(inside, self.core[place], 0), np.where(inside, self.crest[place], 0)
+
 
 def ramp(value: Array) -> Array:
     """`value` held between 0 and 1."""
@@ -48,9 +55,9 @@ def build_profile(shape: Shape) -> Profile:
 def _taper(shape: Shape, z: Array) -> Array:
     share = ramp(z / shape.length)
     if shape.body == BodyShape.TAPERED:
-        return 1 - 0.4 * share
+        return 1 - 0.4 * shape.taper * share
     if shape.body == BodyShape.SEMI_TAPERED:
-        return 1 - 0.32 * ramp((share - 0.5) / 0.5)
+        return 1 - 0.32 * shape.taper * ramp((share - 0.5) / 0.5)
     return np.ones_like(z)
 
 

@@ -1,184 +1,266 @@
-"""A phantom film: facts and a seed in, a greyscale picture out."""
+"""A phantom film: facts and a seed in, a greyscale picture and the truth about it out."""
 
-import hashlib
 import io
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.random import Generator
 from PIL import Image
 
+from implants.catalogue import demo_catalogue
 from implants.vocabulary import Connection
-from matching.phantoms import film
-from matching.phantoms.facts import FixtureFacts, Shape, complete_shape
-from matching.phantoms.profile import Array
-from matching.phantoms.solid import titanium_mm
-
-Range = tuple[float, float]
-
-WIDTH, HEIGHT = 480, 720
-PIXELS_PER_MM = 36.0
-MARGIN_PX = 56
-JPEG_QUALITY = 90
-
-SIZES = (
-    "diameter_mm",
-    "length_mm",
-    "platform_diameter_mm",
-    "collar_height_mm",
-    "thread_pitch_mm",
-    "thread_leads",
+from matching.phantoms import (
+    anatomy,
+    dentistry,
+    layout,
+    levels,
+    marks,
+    panorama,
+    receptor,
+    restorations,
+    screen,
 )
-WORDS = ("body_shape", "connection", "level", "collar", "thread", "apex")
+from matching.phantoms.dice import Dice, dice_for
+from matching.phantoms.facts import FixtureFacts
+from matching.phantoms.frame import Frame, Window
+from matching.phantoms.levels import Difficulty, level_of
+from matching.phantoms.materials import BONE, CERAMIC, GOLD, JAW_MM, TITANIUM
+from matching.phantoms.profile import Array
+from matching.phantoms.scene import Placed, Scene, Tooth
+from matching.phantoms.solid import titanium_mm
+from matching.phantoms.truth import PhantomFixture, truths_of
+
+PIXELS_PER_MM = {"periapical": 22.0, "panoramic": 6.0}
+FILM_MM = {"periapical": layout.PERIAPICAL_MM, "panoramic": panorama.PANORAMIC_MM}
+MODALITIES = tuple(FILM_MM)
+# Bone and teeth are drawn at this resolution and enlarged, metal at the film's own.
+TISSUE_PIXELS_PER_MM = {"periapical": 9.0, "panoramic": 3.0}
+LARGEST_TISSUE = 0.8
+JPEG_QUALITY = 92
+MOST_FIXTURES = {"periapical": 5, "panoramic": 8}
+# How far (mm) what is screwed into a fixture may stand above its platform.
+ABOVE_MM = 11.0
+# How far it may reach to either side, and how far a bracket's wire does.
+BESIDE_MM = 6.0
 
 
-@dataclass(frozen=True)
-class Difficulty:
-    """How a film is taken; ranges are drawn from evenly, chances are 0..1.
+class Phantom(NamedTuple):
+    """A film (mode L) and its fixtures; the first is the subject, nearest to the middle."""
 
-    Degrees for the tilt in the film plane, pixels for shift and blur; `zoom` multiplies
-    PIXELS_PER_MM, `exposure` the light that reaches the receptor, `contrast` is the exponent
-    of the grey scale, `noise` the spread where nothing attenuates (full light = 1).
+    image: Image.Image
+    fixtures: tuple[PhantomFixture, ...]
+    modality: str
+
+
+_LAYOUTS = {"periapical": layout.periapical, "panoramic": panorama.panoramic}
+
+
+def render_film(
+    facts: FixtureFacts,
+    *,
+    seed: int,
+    difficulty: str | Difficulty = "clean",
+    others: Sequence[FixtureFacts] = (),
+    modality: str = "periapical",
+    pixels_per_mm: float | None = None,
+    jaw: str | None = None,
+    restoration: str | None = None,
+    style: int = 0,
+) -> Phantom:
+    """An uncropped film of a fixture, of `others` beside it, and of what surrounds them.
+
+    The same arguments give the same film: everything random is drawn from streams seeded by a
+    hash of facts, seed, level and modality. (Between processors whose exp or arctan differ in
+    the last bit, single pixels may differ by one grey level.) `pixels_per_mm` only changes the
+    resolution; `jaw` ("lower", "upper") and `restoration` (a word of `RESTORATIONS`) fix what
+    is else left to chance; `style` draws what the facts leave open in another way (see
+    `complete_shape`). ValueError for an unknown word, or for more fixtures than there is room.
     """
-
-    tilt: Range
-    shift: Range
-    zoom: Range
-    exposure: Range
-    contrast: Range
-    blur: Range
-    noise: Range
-    neighbours: float
-    restored: float
-    edge: float
-
-
-DIFFICULTIES: dict[str, Difficulty] = {
-    # A well taken film of a bare fixture: what references are made of.
-    "easy": Difficulty(
-        tilt=(-2, 2),
-        shift=(-4, 4),
-        zoom=(1, 1),
-        exposure=(0.97, 1.03),
-        contrast=(1.15, 1.25),
-        blur=(0.8, 1.0),
-        noise=(0.012, 0.018),
-        neighbours=0.25,
-        restored=0.0,
-        edge=0.0,
-    ),
-    # A day in a practice: tilt, wrong exposure, blur, crowns, caps, neighbours, film edges.
-    "clinic": Difficulty(
-        tilt=(-8, 8),
-        shift=(-16, 16),
-        zoom=(0.9, 1.05),
-        exposure=(0.8, 1.25),
-        contrast=(0.95, 1.45),
-        blur=(1.0, 2.2),
-        noise=(0.025, 0.05),
-        neighbours=0.7,
-        restored=0.6,
-        edge=0.3,
-    ),
-}
-
-
-class View(NamedTuple):
-    """Where each pixel lies: mm from the axis and along it, both (rows, columns)."""
-
-    x: Array
-    z: Array
-    scale: float
-
-
-def render_phantom(facts: FixtureFacts, *, seed: int, difficulty: str = "easy") -> Image.Image:
-    """A 480 x 720 film, mode "L", metal bright, platform up, PHANTOM burned into a corner.
-
-    The same facts, seed and difficulty give the same film: everything random is drawn from
-    a PCG64 stream seeded by a hash of them. (Between processors whose exp or arctan differ
-    in the last bit, single pixels may differ by one grey level.) The film follows the
-    Beer-Lambert law: light = exposure * exp(-sum of attenuation * mm), then a grey scale.
-
-    An unknown difficulty is a ValueError.
-    """
-    if difficulty not in DIFFICULTIES:
-        raise ValueError(f"difficulty {difficulty!r} is none of {', '.join(DIFFICULTIES)}")
-    level = DIFFICULTIES[difficulty]
-    rng = _generator(facts, seed, difficulty)
-    shape = complete_shape(facts)
-    beam = np.exp(-_attenuation(rng, shape, level)) * rng.uniform(*level.exposure)
-    light = film.blur(beam.astype(np.float32), rng.uniform(*level.blur))
-    light += rng.uniform(*level.noise) * np.sqrt(light) * film.grain(rng, light.shape)
-    grey = np.clip(1 - light, 0, 1) ** rng.uniform(*level.contrast)
-    if rng.random() < level.edge:
-        film.film_edge(rng, grey)
+    level = level_of(difficulty)
+    _check(modality, len(others) + 1, jaw, restoration)
+    dice = dice_for(facts, others, seed, level.name, modality)
+    resolution = pixels_per_mm or PIXELS_PER_MM[modality]
+    wish = layout.Wish((facts, *others), jaw, restoration, resolution, style)
+    scene = _LAYOUTS[modality](dice, wish, level)
+    attenuation = _attenuation(dice, scene, level, resolution)
+    grey = receptor.exposed(dice, level, attenuation, resolution)
+    subject = scene.jaws[0].fixtures[0]
+    box = layout.box_of(subject, scene.jaws[0].frame)
+    truths = truths_of(scene, receptor.faults(dice, level, grey, box, resolution))
     pixels = np.rint(grey * 255).astype(np.uint8)
-    film.burn_label(pixels)
-    return Image.fromarray(pixels)
+    _write_on(dice, level, pixels)
+    if dice("photo").random() < level.screen:
+        pixels, matrix = screen.photographed(dice("screen"), pixels)
+        truths = tuple(replace(one, box=screen.moved(one.box, matrix)) for one in truths)
+    pixels = _compressed(dice, level, pixels)
+    marks.burn_label(pixels)
+    return Phantom(Image.fromarray(pixels), truths, modality)
 
 
-def phantom_jpeg(facts: FixtureFacts, *, seed: int, difficulty: str = "easy") -> bytes:
+def _check(modality: str, number: int, jaw: str | None, restoration: str | None) -> None:
+    asked = (
+        ("modality", modality, tuple(PIXELS_PER_MM)),
+        ("jaw", jaw, (None, "lower", "upper")),
+        ("restoration", restoration, (None, *levels.RESTORATIONS)),
+    )
+    for what, word, words in asked:
+        if word not in words:
+            raise ValueError(f"{what} {word!r} is none of {', '.join(w for w in words if w)}")
+    if number > MOST_FIXTURES[modality]:
+        raise ValueError(f"{number} fixtures have no room on a {modality} film")
+
+
+def render_phantom(
+    facts: FixtureFacts,
+    *,
+    seed: int,
+    difficulty: str = "clean",
+    pixels_per_mm: float | None = None,
+    jaw: str | None = None,
+    restoration: str | None = None,
+) -> Image.Image:
+    """A periapical film alone; others stand beside the subject where the level has them."""
+    beside = neighbours(facts, seed=seed, difficulty=difficulty)
+    film = render_film(
+        facts,
+        seed=seed,
+        difficulty=difficulty,
+        others=beside,
+        pixels_per_mm=pixels_per_mm,
+        jaw=jaw,
+        restoration=restoration,
+    )
+    return film.image
+
+
+def neighbours(
+    facts: FixtureFacts, *, seed: int, difficulty: str = "clean"
+) -> tuple[FixtureFacts, ...]:
+    """The fixtures beside the subject that a film of this level has by chance: of the same line
+    or of another one of the demonstration catalogue."""
+    level = level_of(difficulty)
+    rng = dice_for(facts, (), seed, level.name, "others")("others")
+    rows = demo_catalogue()
+    return tuple(
+        facts if rng.random() < 0.5 else rows[rng.integers(len(rows))]
+        for _ in range(2)
+        if rng.random() < level.fixtures
+    )
+
+
+def phantom_jpeg(
+    facts: FixtureFacts,
+    *,
+    seed: int,
+    difficulty: str = "clean",
+    jaw: str | None = None,
+    restoration: str | None = None,
+) -> bytes:
     """The film as greyscale JPEG; its only metadata is the comment "phantom"."""
-    image = render_phantom(facts, seed=seed, difficulty=difficulty)
+    return as_jpeg(
+        render_phantom(facts, seed=seed, difficulty=difficulty, jaw=jaw, restoration=restoration)
+    )
+
+
+def as_jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=JPEG_QUALITY, comment=b"phantom")
     return out.getvalue()
 
 
-def _generator(facts: FixtureFacts, seed: int, difficulty: str) -> Generator:
-    sizes = [_canonical(getattr(facts, name)) for name in SIZES]
-    words = [str(getattr(facts, name)) for name in WORDS]
-    text = "|".join([*sizes, *words, str(seed), difficulty])
-    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest)))
+def _attenuation(dice: Dice, scene: Scene, level: Difficulty, resolution: float) -> Array:
+    import cv2
+
+    whole = scene.jaws[0].frame
+    share = min(TISSUE_PIXELS_PER_MM[scene.modality] / resolution, LARGEST_TISSUE)
+    tissue = _tissue(dice, scene, (round(whole.width * share), round(whole.height * share)))
+    size = (whole.width, whole.height)
+    film = np.asarray(cv2.resize(tissue, size, interpolation=cv2.INTER_CUBIC), np.float32)
+    titanium = TITANIUM * dice("beam").uniform(*level.metal)
+    for jaw in scene.jaws:
+        for placed in jaw.fixtures:
+            _add_fixture(dice, film, jaw.frame, placed, titanium)
+    return film
 
 
-def _canonical(size: Decimal | float | None) -> str:
-    """Decimal("4.10") and 4.1 are the same fact."""
-    return "" if size is None else f"{float(size):.3f}"
-
-
-def _view(rng: Generator, shape: Shape, level: Difficulty) -> View:
-    tall = shape.length - shape.top_z
-    scale = min(PIXELS_PER_MM, (HEIGHT - 2 * MARGIN_PX) / tall) * rng.uniform(*level.zoom)
-    angle = np.radians(rng.uniform(*level.tilt))
-    right = np.arange(WIDTH, dtype=np.float32) - WIDTH / 2 - rng.uniform(*level.shift)
-    down = np.arange(HEIGHT, dtype=np.float32) - HEIGHT / 2 - rng.uniform(*level.shift)
-    u, v = right[None, :] / scale, down[:, None] / scale
-    sine, cosine = np.sin(angle), np.cos(angle)
-    x = (u * cosine + v * sine).astype(np.float32)
-    z = (v * cosine - u * sine + (shape.length + shape.top_z) / 2).astype(np.float32)
-    return View(x, z, scale)
-
-
-def _attenuation(rng: Generator, shape: Shape, level: Difficulty) -> Array:
-    view = _view(rng, shape, level)
-    x, z = view.x, view.z
-    crest = 0.0 if shape.above_bone else shape.platform_z
-    around = film.jaw(rng, x, z, view.scale, crest, shape.radius)
-    for side in (-1, 1):
-        if rng.random() < level.neighbours:
-            neck = side * (shape.radius + rng.uniform(1.4, 3.0) + 2.6)
-            metal, bone_left = film.tooth(rng, x, z, neck, crest)
-            around = around * bone_left + metal
-    spin = rng.uniform(0, 2 * np.pi)
-    if rng.random() < level.restored:
-        titanium, ceramic = _restored(rng, shape, x, z, spin)
+def _tissue(dice: Dice, scene: Scene, size: tuple[int, int]) -> Array:
+    if scene.modality == "panoramic":
+        film = panorama.backdrop(dice("bone"), scene, size)
     else:
-        titanium, ceramic = titanium_mm(shape, x, z, spin=spin), np.zeros_like(x)
+        (jaw,) = scene.jaws
+        frame = jaw.frame.resized(*size)
+        around = frame.whole()
+        film = anatomy.bone(dice("bone"), jaw, around.u, around.d, frame.scale)
+    film = film.astype(np.float32)
+    for jaw in scene.jaws:
+        for tooth in jaw.teeth:
+            _add_tooth(dice, film, jaw.frame.resized(*size), tooth)
+    return film
+
+
+def _add_tooth(dice: Dice, film: Array, frame: Frame, tooth: Tooth) -> None:
+    middle, turn = (tooth.length - 9) / 2, np.radians(tooth.turn)
+    window = frame.window(
+        tooth.u - middle * np.sin(turn),
+        tooth.d + middle * np.cos(turn),
+        BESIDE_MM,
+        (tooth.length + 9) / 2 + 1,
+        tooth.turn,
+    )
+    x, t = _local(window, tooth.u, tooth.d, tooth.turn)
+    name = f"tooth {tooth.name}"
+    hard, left = anatomy.tooth(dice(name), tooth, x, t)
+    part = film[window.rows, window.columns]
+    part *= left
+    part += hard + dentistry.work(dice(name), tooth, x, t)
+
+
+def _add_fixture(dice: Dice, film: Array, frame: Frame, placed: Placed, attenuation: float) -> None:
+    shape = placed.shape
+    turn, up = np.radians(placed.turn), ABOVE_MM / 2
+    along = (shape.length - shape.platform_z + ABOVE_MM) / 2 + 1.5
+    window = frame.window(
+        placed.u + up * np.sin(turn),
+        placed.d - up * np.cos(turn),
+        BESIDE_MM,
+        along,
+        placed.turn,
+    )
+    x, v = _local(window, placed.u, placed.d, placed.turn)
+    cosine = np.float32(np.cos(np.radians(placed.lean)))
+    z = v / cosine + np.float32((shape.length + shape.top_z) / 2)
+    fill = 0.0 if placed.restoration == levels.BARE else 0.7
+    titanium = titanium_mm(shape, x, z, spin=placed.spin, fill=fill, lean=placed.lean)
+    on = restorations.mounted(dice(f"on {placed.name}"), placed.restoration, shape, x, z)
+    if shape.connection != Connection.ONE_PIECE:
+        titanium = np.maximum(titanium, on.titanium)
+    part = film[window.rows, window.columns]
     # Metal stands where bone was: that much of the bone's attenuation is gone.
-    tissue: Array = np.maximum(around - film.BONE * np.minimum(titanium, film.JAW_MM), 0)
-    return film.TITANIUM * titanium + film.CERAMIC * ceramic + tissue
+    part -= np.minimum(BONE * np.minimum(titanium, JAW_MM), part)
+    part += attenuation * titanium + CERAMIC * on.ceramic + GOLD * on.metal
 
 
-def _restored(rng: Generator, shape: Shape, x: Array, z: Array, spin: float) -> tuple[Array, Array]:
-    """mm of titanium and of ceramic, with a healing cap or a crown in place."""
-    fixture = titanium_mm(shape, x, z, spin=spin, fill=0.7)
-    one_piece = shape.connection == Connection.ONE_PIECE
-    if one_piece or rng.random() < 0.55:
-        abutment, ceramic = film.crown(rng, shape, x, z)
-        return (fixture if one_piece else np.maximum(fixture, abutment)), ceramic
-    cap = film.healing_cap(rng, shape, x, z)
-    return np.maximum(fixture, cap), np.zeros_like(x)
+def _local(window: Window, u: float, d: float, turn: float) -> tuple[Array, Array]:
+    """mm across and along something at (u, d) that is turned by `turn` degrees."""
+    sine, cosine = np.sin(np.radians(turn)), np.cos(np.radians(turn))
+    right, down = window.u - np.float32(u), window.d - np.float32(d)
+    x, t = right * cosine + down * sine, down * cosine - right * sine
+    return x.astype(np.float32), t.astype(np.float32)
+
+
+def _write_on(dice: Dice, level: Difficulty, pixels: marks.Pixels) -> None:
+    chance = dice("marks")
+    if chance.random() < level.text:
+        marks.write_notes(dice("text"), pixels)
+    if chance.random() < level.arrows:
+        marks.draw_arrows(dice("arrows"), pixels)
+
+
+def _compressed(dice: Dice, level: Difficulty, pixels: marks.Pixels) -> marks.Pixels:
+    """The film after a compression that somebody else did."""
+    import cv2
+
+    quality = round(dice("jpeg").uniform(*level.jpeg))
+    _done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))

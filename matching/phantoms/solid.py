@@ -1,8 +1,13 @@
 """How much titanium a ray crosses: chords through the fixture, its cavity and its head.
 
 Lengths are mm. x is the distance of the ray from the axis in the film plane, z the position
-along the axis (see facts.Shape), y runs along the ray. The rays are parallel and at a right
-angle to the axis.
+along the axis (see facts.Shape), y runs along the ray. The rays are parallel.
+
+A fixture that leans towards the beam is crossed at an angle: each ray meets its near side at
+another z than its far side. Its threaded body is then summed up in slabs of equal y, each at
+its own z, which shows the threads as ellipses and the rims as lenses; of cavity, head, flutes
+and perforations, which are narrow, the chord is averaged over three such z instead (an
+approximation: what stands on one side only is smeared, not moved).
 """
 
 from typing import NamedTuple
@@ -15,6 +20,11 @@ from matching.phantoms.facts import Shape
 from matching.phantoms.profile import Array, Profile, build_profile, ramp
 
 SAMPLES_PER_SIDE = 6
+# Less than this (degrees) is drawn as upright; slabs of a leaning body; places within the depth
+# of a detail (as shares of its reach) where its chord is taken.
+LEAST_LEAN = 0.5
+SLABS = 14
+DETAIL_SHARES = (-0.8, 0.0, 0.8)
 TINES = 6
 # The part of the length that cutting flutes take (general).
 FLUTE_SHARE = 0.28
@@ -29,18 +39,39 @@ class HalfPlane(NamedTuple):
     reach: Array | float
 
 
-def titanium_mm(shape: Shape, x: Array, z: Array, *, spin: float = 0.0, fill: float = 0.0) -> Array:
+def titanium_mm(
+    shape: Shape,
+    x: Array,
+    z: Array,
+    *,
+    spin: float = 0.0,
+    fill: float = 0.0,
+    lean: float = 0.0,
+) -> Array:
     """Titanium crossed by each ray; x, z and the answer have one common shape.
 
     `spin` turns the fixture about its axis (radians): it moves the thread, the flats and the
-    flutes. `fill` is the share of the cavity's volume taken by a screw (0 = empty).
+    flutes. `fill` is the share of the cavity's volume taken by a screw (0 = empty). `lean` is
+    the angle (degrees) between the ray and a plane at a right angle to the axis; z is then
+    where the ray meets the plane through the axis that is parallel to the film's x.
     """
-    answer = np.zeros(x.shape, np.float32)
-    near = (np.abs(x) < shape.radius) & (z > shape.top_z) & (z < shape.length)
+    answer: Array = np.zeros(x.shape, np.float32)
+    slope = float(np.tan(np.radians(lean)))
+    over = shape.radius * abs(slope)
+    near = (np.abs(x) < shape.radius) & (z > shape.top_z - over) & (z < shape.length + over)
     x, z = x[near].astype(np.float32), z[near].astype(np.float32)
     profile = build_profile(shape)
-    metal = _body(shape, profile, x, z, spin) + _head(shape, x, z, spin)
-    metal -= (1 - fill) * _cavity(shape, x, z, spin)
+    metal: Array
+    if abs(lean) < LEAST_LEAN:
+        metal = _straight(shape, profile, x, z, spin) + _details(shape, profile, x, z, spin, fill)
+    else:
+        metal = _leaning(shape, profile, x, z, spin, slope)
+        for share in DETAIL_SHARES:
+            shifted = z - np.float32(share * 0.3 * shape.platform * slope)
+            metal += _details(shape, profile, x, shifted, spin, fill) / len(DETAIL_SHARES)
+        metal = metal / np.float32(np.cos(np.radians(lean)))
+    if shape.collar == Collar.SCALLOPED:
+        metal = np.minimum(metal, _scallop(shape, x, z))
     answer[near] = np.maximum(metal, 0)
     return answer
 
@@ -82,16 +113,40 @@ def thread_wave(form: str, phase: Array) -> Array:
     return rise
 
 
-def _body(shape: Shape, profile: Profile, x: Array, z: Array, spin: float) -> Array:
-    crest = np.interp(z, profile.z, profile.crest, left=0).astype(np.float32)
-    core = np.interp(z, profile.z, profile.core, left=0).astype(np.float32)
-    metal = circle_chord(x, core) + _thread_shell(shape, x, z, core, crest, spin)
-    if shape.collar == Collar.SCALLOPED:
-        metal = np.minimum(metal, _scallop(shape, x, z))
+def _straight(shape: Shape, profile: Profile, x: Array, z: Array, spin: float) -> Array:
+    """The threaded body without cavity or slots, crossed at a right angle."""
+    core, crest = profile.at(z)
+    return circle_chord(x, core) + _thread_shell(shape, x, z, core, crest, spin)
+
+
+def _leaning(
+    shape: Shape, profile: Profile, x: Array, z: Array, spin: float, slope: float
+) -> Array:
+    """The same body in slabs along the ray, each at its own z."""
+    thick = np.float32(2 * shape.radius / SLABS)
+    total = np.zeros_like(x)
+    for number in range(SLABS):
+        y = np.float32((number + 0.5) * thick - shape.radius)
+        along = z - y * np.float32(slope)
+        core, crest = profile.at(along)
+        radius = np.sqrt(x * x + y * y)
+        turns = shape.leads * (np.arctan2(x, y) + np.float32(spin)) / np.float32(2 * np.pi)
+        wave = thread_wave(shape.thread, along / np.float32(shape.pitch) - turns)
+        # The radius grows by this much from one side of the slab to the other.
+        step = thick * np.maximum(abs(y) / np.maximum(radius, 1e-3), np.float32(0.2))
+        inside = ramp((core + (crest - core) * wave - radius) / step + 0.5)
+        total += np.where(crest > 0, inside, 0)
+    return total * thick
+
+
+def _details(shape: Shape, profile: Profile, x: Array, z: Array, spin: float, fill: float) -> Array:
+    """What head, cavity, perforations and flutes add to the body, or take from it."""
+    core, crest = profile.at(z)
+    metal = _head(shape, x, z, spin) - (1 - fill) * _cavity(shape, x, z, spin)
     if shape.apex == Apex.OPEN:
         metal -= _hollow(shape, x, z, core, spin)
     if shape.apex == Apex.CUTTING:
-        metal -= np.minimum(_flutes(shape, x, z, crest, spin), 0.8 * metal)
+        metal -= np.minimum(_flutes(shape, x, z, crest, spin), 1.6 * circle_chord(x, core))
     return metal
 
 

@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from implants.models import Implant, ReferenceImage
-from matching.features import Difference, clean_seen, differences
+from matching.features import DEPTH, Difference, clean_seen, differences, reranked
 from matching.matcher import nearest_fitting
 from matching.models import DIMENSIONS, Embedding
 
@@ -100,3 +100,55 @@ def test_differences_are_said_in_words_only_where_known_words_differ() -> None:
     words = (second.get_connection_display(), first.get_connection_display(), "")
     label = str(Implant._meta.get_field("connection").verbose_name)
     assert difference == Difference("connection", label, words)
+
+
+def pairs(*rows: tuple[str, float, dict[str, str]]) -> list[tuple[Implant, float]]:
+    return [(Implant(name=name, **facts), score) for name, score, facts in rows]
+
+
+def order(ranking: list[tuple[Implant, float]], seen: dict[str, str], **how: float) -> list[str]:
+    again = reranked(
+        ranking, seen, implant_of=lambda one: one[0], score_of=lambda one: one[1], **how
+    )
+    return [implant.name for implant, _score in again]
+
+
+RANKING = pairs(
+    ("flat", 0.9, {"apex": "flat"}),
+    ("unknown", 0.8, {}),
+    ("flat and hex", 0.79, {"apex": "flat", "connection": "external_hex"}),
+    ("narrow", 0.7, {"apex": "narrow"}),
+    ("last", 0.5, {}),
+)
+
+
+def test_one_contradiction_lowers_an_implant_and_two_more_so() -> None:
+    assert order(RANKING, SEEN) == ["unknown", "flat", "narrow", "last", "flat and hex"]
+
+
+def test_with_more_than_full_weight_whatever_is_contradicted_stands_behind() -> None:
+    assert order(RANKING, SEEN, weight=1.1)[-2:] == ["flat", "flat and hex"]
+
+
+def test_one_wrong_tick_does_not_bury_an_implant_that_stands_far_before_the_others() -> None:
+    clear = pairs(("clear", 0.9, {"apex": "flat"}), ("b", 0.4, {}), ("c", 0.39, {}))
+    assert order(clear, {"apex": "narrow"})[0] == "clear"
+
+
+@pytest.mark.parametrize("seen", [{}, {"apex": ""}, {"apex": "not sure", "colour": "grey"}])
+def test_nothing_seen_changes_nothing(seen: dict[str, str]) -> None:
+    assert order(RANKING, seen) == [implant.name for implant, _score in RANKING]
+
+
+def test_only_the_first_twenty_change_places_and_nothing_is_lost() -> None:
+    names = [f"{n}" for n in range(DEPTH + 5)]
+    flat = {"apex": "flat"}
+    ranking = pairs(*((name, 0.9 - int(name) / 100, flat if name == "0" else {}) for name in names))
+    again = order(ranking, {"apex": "narrow"}, weight=2.0)
+    assert again == [*names[1:DEPTH], "0", *names[DEPTH:]]
+
+
+def test_an_empty_ranking_and_equal_scores_are_no_trouble() -> None:
+    assert order([], SEEN) == []
+    same = pairs(("a", 0.5, {"apex": "flat"}), ("b", 0.5, {}))
+    assert order(same, SEEN) == ["a", "b"]

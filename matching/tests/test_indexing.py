@@ -9,24 +9,20 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.db import connection, transaction
 from django_q.models import OrmQ
 from PIL import Image
 
 from implants.models import Implant, ReferenceImage
-from matching import encoder as encoder_module
-from matching import indexing, radiograph
+from matching import compared, finder, radiograph
 from matching.boxes import Box
 from matching.encoder import get_encoder
 from matching.indexing import StorageUnavailable, index_reference, index_references
-from matching.matcher import EncoderMismatch, match
 from matching.models import Embedding
+from matching.normalisation import normalise
 
 pytestmark = pytest.mark.django_db
-
-# Random weights under another architecture's name: another encoder, as quickly loaded.
-OTHER_ENCODER = "ViT-B-32-quickgelu/random"
 
 
 class FailingStorage(FileSystemStorage):
@@ -56,17 +52,6 @@ def storage(private_media: Path, settings: Any, monkeypatch: pytest.MonkeyPatch)
         },
     }
     return FailingStorage
-
-
-@pytest.fixture
-def other_encoder(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Switch the process to another encoder; the first one is put back at the end."""
-    monkeypatch.setattr(encoder_module, "_encoder", get_encoder())
-
-    def switch() -> None:
-        settings.RAIOX_ENCODER = OTHER_ENCODER
-
-    return switch
 
 
 def new_reference(content: bytes, **values: Any) -> ReferenceImage:
@@ -103,7 +88,7 @@ def test_a_saved_reference_queues_one_task_that_gives_it_a_vector_and_a_small_pi
     (embedding,) = Embedding.objects.all()
     assert (embedding.reference_image, embedding.view) == (reference, "original")
     assert embedding.encoder == get_encoder().id
-    expected = get_encoder().encode([radiograph.load(film(seed=1)).image])[0]
+    expected = get_encoder().encode([normalise(radiograph.load(film(seed=1)).image, None)])[0]
     assert np.abs(np.asarray(embedding.vector) - expected).max() < 1e-6
     reference.refresh_from_db()
     assert reference.error == ""
@@ -229,8 +214,7 @@ def test_every_vector_of_a_batch_belongs_to_its_own_film(film: Callable[..., byt
     references = [saved(film(seed=n, size=(90 + 9 * n, 120))) for n in range(9)]
     list(index_references(references))
     for reference in references:
-        with reference.file.open("rb") as file:
-            own = get_encoder().encode([radiograph.load(file.read()).image])[0]
+        own = get_encoder().encode([normalise(picture_of(reference), None)])[0]
         assert np.abs(np.asarray(reference.embeddings.get().vector) - own).max() < 1e-5
 
 
@@ -249,116 +233,7 @@ def test_a_storage_that_does_not_answer_says_nothing_about_the_film(
     assert Embedding.objects.count() == 1
 
 
-def reembed(*options: str) -> str:
-    output = io.StringIO()
-    call_command("reembed", *options, quiet=True, stdout=output)
-    return output.getvalue()
-
-
-def vectors_by_encoder() -> dict[str, int]:
-    rows = Embedding.objects.values_list("encoder", flat=True)
-    return {name: list(rows).count(name) for name in set(rows)}
-
-
-def test_reembed_fills_a_new_encoder_beside_the_old_one_and_prunes_when_told(
-    catalogue: list[Implant], film: Callable[..., bytes], other_encoder: Callable[[], None]
-) -> None:
-    old = get_encoder().id
-    query = radiograph.load(film(seed=5))
-    before = match(query)
-    other_encoder()
-    new = get_encoder().id
-    assert new != old
-    with pytest.raises(EncoderMismatch):
-        match(query)
-
-    assert reembed().splitlines() == [f"{new}: 8 embedded, 0 failed"]
-    assert vectors_by_encoder() == {old: 8, new: 8}
-    assert {candidate.encoder for candidate in match(query)} == {new}
-
-    # Back and forth at no cost, until the old vectors are given up.
-    assert reembed("--prune").splitlines() == [
-        f"{new}: 0 embedded, 0 failed",
-        "8 vectors of other encoders removed",
-    ]
-    assert vectors_by_encoder() == {new: 8}
-    assert {candidate.encoder for candidate in before} == {old}
-
-
-def test_reembed_does_only_what_is_missing_unless_told_to_do_all(
-    catalogue: list[Implant],
-) -> None:
-    name = get_encoder().id
-    removed, *_others = Embedding.objects.all()
-    removed.delete()
-    assert reembed() == f"{name}: 1 embedded, 0 failed\n"
-    wrong = Embedding.objects.exclude(reference_image=removed.reference_image_id)
-    wrong.update(vector=[1.0] * 512)
-    assert reembed() == f"{name}: 0 embedded, 0 failed\n"
-    assert reembed("--all") == f"{name}: 8 embedded, 0 failed\n"
-    assert not [row for row in Embedding.objects.all() if np.allclose(row.vector, 1.0)]
-    assert Embedding.objects.count() == 8
-
-
-def test_nothing_is_pruned_while_a_reference_lacks_its_new_vector(
-    storage: Any,
-    catalogue: list[Implant],
-    film: Callable[..., bytes],
-    other_encoder: Callable[[], None],
-) -> None:
-    def upload() -> None:
-        saved(film(seed=300, size=(130, 170)))
-
-    old = get_encoder().id
-    other_encoder()
-    # Somebody adds a film while the command runs.
-    storage.meanwhile = upload
-    with pytest.raises(CommandError, match="Not pruned"):
-        reembed("--prune")
-    assert vectors_by_encoder() == {old: 8, get_encoder().id: 8}
-    reembed("--prune")
-    assert vectors_by_encoder() == {get_encoder().id: 9}
-
-
-def test_an_outage_of_the_storage_costs_neither_vectors_nor_references(
-    storage: Any,
-    catalogue: list[Implant],
-    film: Callable[..., bytes],
-    other_encoder: Callable[[], None],
-    settings: Any,
-) -> None:
-    first = settings.RAIOX_ENCODER
-    query = radiograph.load(film(seed=5))
-    old = get_encoder().id
-    other_encoder()
-    storage.is_down = True
-    with pytest.raises(CommandError, match="Not pruned"):
-        reembed("--prune")
-    assert vectors_by_encoder() == {old: 8}
-    assert not ReferenceImage.objects.exclude(error="").exists()
-    settings.RAIOX_ENCODER = first
-    assert len(match(query)) == 3
-
-
-def test_reembed_names_the_films_that_failed(catalogue: list[Implant]) -> None:
-    reference = ReferenceImage.objects.select_related("implant").earliest("pk")
-    Path(reference.file.path).write_bytes(b"damaged")
-    lines = reembed("--all").splitlines()
-    assert lines[0].endswith(": 7 embedded, 1 failed")
-    assert lines[1].startswith(f"  {reference}: ")
-    assert list(indexing.without_vector(get_encoder().id)) == [reference]
-
-
-def test_reembed_with_an_encoder_that_cannot_be_loaded_changes_nothing(
-    catalogue: list[Implant], other_encoder: Callable[[], None], settings: Any
-) -> None:
-    settings.RAIOX_ENCODER = "ViT-B-32/absent.pt"
-    with pytest.raises(CommandError, match=r"absent\.pt"):
-        reembed("--prune")
-    assert Embedding.objects.count() == 8
-
-
-def box_of(_reference: ReferenceImage) -> dict[str, float]:
+def box_of(_reference: ReferenceImage | None) -> dict[str, float]:
     return Box(60, 100, 40, 100, 10).as_json()
 
 
@@ -371,23 +246,49 @@ def picture_of(reference: ReferenceImage) -> Any:
         return radiograph.load(file.read()).image
 
 
+def expected(film: Image.Image, box: Box | None) -> Any:
+    return pytest.approx(get_encoder().encode([normalise(film, box)])[0], abs=1e-4)
+
+
 def test_a_reference_with_a_crop_is_embedded_from_its_crop(film: Callable[..., bytes]) -> None:
     reference = new_reference(film(1))
     reference.crop = box_of(reference)
     reference.save()
     index_reference(reference_id=reference.pk)
-    cut = Box.of(reference.crop).cut(picture_of(reference))
-    assert vector_of(reference) == pytest.approx(get_encoder().encode([cut])[0], abs=1e-4)
+    assert vector_of(reference) == expected(picture_of(reference), Box.of(reference.crop))
 
 
-def test_without_a_crop_the_film_is_turned_clockwise_by_its_rotation(
+def test_without_a_crop_the_best_box_of_the_finder_is_embedded(
+    film: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best, next_best = Box(60, 100, 40, 90, 180), Box(30, 60, 30, 60)
+    found = [finder.Found(best, 0.9), finder.Found(next_best, 0.6)]
+    monkeypatch.setattr(finder, "_find", lambda image: found)
+    # A box has an angle of its own: the rotation is for films without any.
+    reference = new_reference(film(1), rotation_deg=90)
+    reference.save()
+    index_reference(reference_id=reference.pk)
+    assert vector_of(reference) == expected(picture_of(reference), best)
+    assert "several_fixtures" in ReferenceImage.objects.get().warnings
+
+
+def test_without_any_box_the_film_is_turned_clockwise_by_its_rotation(
     film: Callable[..., bytes],
 ) -> None:
     reference = new_reference(film(1), rotation_deg=90)
     reference.save()
     index_reference(reference_id=reference.pk)
     turned = picture_of(reference).transpose(Image.Transpose.ROTATE_270)
-    assert vector_of(reference) == pytest.approx(get_encoder().encode([turned])[0], abs=1e-3)
+    assert vector_of(reference) == expected(turned, None)
+
+
+def test_what_is_shown_is_what_was_embedded(film: Callable[..., bytes]) -> None:
+    for number, values in enumerate(({}, {"rotation_deg": 30}, {"crop": box_of(None)})):
+        reference = new_reference(film(number), **values)
+        reference.save()
+        index_reference(reference_id=reference.pk)
+        shown = compared.shown(reference, radiograph.Radiograph(picture_of(reference), ""))
+        assert vector_of(reference) == pytest.approx(get_encoder().encode([shown])[0], abs=1e-4)
 
 
 def test_the_size_of_the_film_is_stored(film: Callable[..., bytes]) -> None:

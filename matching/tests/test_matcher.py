@@ -1,5 +1,6 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -8,17 +9,24 @@ import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
 from implants.models import Implant, ReferenceImage
-from matching import radiograph
+from matching import calibration, radiograph
+from matching.boxes import Box
+from matching.calibration import Limits, Measured
 from matching.encoder import get_encoder
 from matching.matcher import (
+    CERTAIN,
     WINDOW,
     CatalogueEmpty,
     CatalogueNotSearchable,
     EncoderMismatch,
+    Match,
+    compare,
+    look_up,
     match,
     nearest_implants,
 )
 from matching.models import DIMENSIONS, Embedding
+from matching.normalisation import normalise
 
 pytestmark = pytest.mark.django_db
 
@@ -56,11 +64,21 @@ def implant(name: str, *cosines: float, is_active: bool = True) -> Implant:
 def add_references(
     row: Implant, *vectors: list[float], encoder: str = ENCODER, error: str = ""
 ) -> list[ReferenceImage]:
+    return add_all([row] * len(vectors), vectors, encoder=encoder, error=error)
+
+
+def add_all(
+    rows: Sequence[Implant],
+    vectors: Sequence[list[float]],
+    *,
+    encoder: str = ENCODER,
+    error: str = "",
+) -> list[ReferenceImage]:
     # In bulk, so that no task is queued: there are no files behind these.
     references = ReferenceImage.objects.bulk_create(
         [
             ReferenceImage(implant=row, file="none.jpg", sha256=f"{next(numbers):064}", error=error)
-            for _ in vectors
+            for row in rows
         ]
     )
     Embedding.objects.bulk_create(
@@ -79,7 +97,7 @@ def found(limit: int = 3) -> list[tuple[str, float]]:
     ]
 
 
-def test_three_distinct_implants_are_proposed_each_with_its_best_reference() -> None:
+def test_three_distinct_implants_are_proposed_by_their_two_nearest_references() -> None:
     near = implant("near", 0.3, 0.9, 0.8)
     implant("far", -0.5)
     implant("middle", 0.6, 0.7)
@@ -90,7 +108,7 @@ def test_three_distinct_implants_are_proposed_each_with_its_best_reference() -> 
         (2, "middle"),
         (3, "far"),
     ]
-    assert [c.similarity for c in candidates] == pytest.approx([0.9, 0.7, -0.5], abs=SAME)
+    assert [c.similarity for c in candidates] == pytest.approx([0.85, 0.65, -0.5], abs=SAME)
     assert candidates[0].reference == near.references.all()[1]
     assert {c.encoder for c in candidates} == {ENCODER}
 
@@ -129,7 +147,124 @@ def test_an_implant_with_many_near_references_hides_nobody(references: int) -> N
     implant("crowd", *(0.99 - number / 10_000 for number in range(references)))
     implant("second", 0.5)
     implant("third", 0.4)
-    assert found() == [("crowd", 0.99), ("second", 0.5), ("third", 0.4)]
+    assert found() == [("crowd", 0.98995), ("second", 0.5), ("third", 0.4)]
+
+
+def test_fifty_references_do_not_beat_three_by_their_number() -> None:
+    implant("many", *(0.80 - number / 1_000 for number in range(50)))
+    implant("few", 0.82, 0.81, 0.1)
+    assert [name for name, _score in found()] == ["few", "many"]
+
+
+def test_one_odd_reference_does_not_make_an_implant_the_first() -> None:
+    implant("odd", 0.97, 0.1)
+    implant("two", 0.8, 0.8)
+    assert found() == [("two", 0.8), ("odd", 0.535)]
+
+
+def test_all_references_of_an_implant_count_though_only_one_is_near() -> None:
+    """The window holds the near reference of each, and of none the far one."""
+    implant("split", 0.999, -0.9)
+    rows = Implant.objects.bulk_create(
+        [Implant(manufacturer="Maker", name=f"line {number}") for number in range(2 * WINDOW)]
+    )
+    add_all(rows, [at_cosine(0.99 - number / 1_000) for number in range(2 * WINDOW)])
+    implant("agreed", 0.98, 0.98)
+    names = [name for name, _score in found(12)]
+    assert "split" not in names
+    assert names[:2] == ["line 0", "line 1"]
+    assert "agreed" in names
+
+
+def test_references_that_are_put_aside_are_not_scored_either() -> None:
+    row = implant("one", 0.9, 0.5)
+    row.references.filter(pk=row.references.all()[1].pk).update(is_active=False)
+    add_references(row, at_cosine(0.4), error="damaged")
+    add_references(row, at_cosine(0.3), encoder="Test-2/by-hand@0/none")
+    assert found() == [("one", 0.9)]
+
+
+def test_two_views_of_one_reference_are_one_reference() -> None:
+    row = implant("one", 0.9, 0.3)
+    Embedding.objects.create(
+        reference_image=row.references.all()[0],
+        encoder=ENCODER,
+        view="mirrored",
+        vector=at_cosine(0.88),
+    )
+    assert found() == [("one", 0.6)]
+
+
+@pytest.mark.parametrize("limit", [1, 3, CERTAIN, 60])
+def test_the_scores_are_those_of_an_exact_search(limit: int) -> None:
+    random = np.random.default_rng(6)
+    rows = Implant.objects.bulk_create(
+        [Implant(manufacturer="Maker", name=f"Line {n}") for n in range(60)]
+    )
+    owners = [*range(60), *random.integers(0, 60, size=140).tolist()]
+    centres = random.normal(size=(60, DIMENSIONS))
+    vectors = centres[owners] + 1.5 * random.normal(size=(200, DIMENSIONS))
+    add_all([rows[owner] for owner in owners], vectors.tolist())
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    for query in centres[:5] + random.normal(size=(5, DIMENSIONS)):
+        cosines = vectors @ query / np.linalg.norm(query)
+        scores = [np.sort(cosines[np.array(owners) == place])[-2:].mean() for place in range(60)]
+        best = np.argsort(scores)[::-1][:limit]
+        candidates = nearest_implants(query, encoder=ENCODER, limit=limit)
+        assert [one.implant.name for one in candidates] == [f"Line {place}" for place in best]
+        assert [one.similarity for one in candidates] == pytest.approx(
+            [scores[place] for place in best], abs=1e-5
+        )
+
+
+def test_candidates_of_one_line_share_a_family() -> None:
+    implant("BLX", 0.9)
+    implant("TLX", 0.8)
+    other = Implant.objects.create(manufacturer="Maker", name="BLX", diameter_mm=4)
+    add_references(other, at_cosine(0.7))
+    families = [one.family for one in nearest_implants(vector(1), encoder=ENCODER)]
+    assert families == [1, 2, 1]
+
+
+def told(*, limits: Limits | None = None, doubts: Any = (), limit: int = 3) -> Match:
+    if limits:
+        calibration.save(Measured(ENCODER, limits))
+    return compare(np.array(vector(1)), encoder=ENCODER, doubts=doubts, limit=limit)
+
+
+def test_without_limits_nothing_is_unknown_and_the_band_is_by_the_ratio() -> None:
+    implant("near", 0.97)
+    implant("far", 0.9)
+    found = told()
+    assert (found.is_unknown, found.band) == (None, "high")
+    assert [one.implant.name for one in found.candidates] == ["near", "far"]
+
+
+def test_by_limits_the_first_is_accepted_only_when_score_and_gap_pass() -> None:
+    implant("near", 0.9)
+    implant("far", 0.7)
+    limits = Limits(similarity=0.8, gap=0.1, high=0.15, medium=0.05)
+    assert (told(limits=limits).is_unknown, told().band) == (False, "high")
+    assert told(limits=replace(limits, similarity=0.95)).is_unknown is True
+    found = told(limits=replace(limits, gap=0.3))
+    assert (found.is_unknown, found.band) == (True, "low")
+
+
+def test_the_gap_is_before_the_first_of_another_family_however_far_down() -> None:
+    for size in range(5):
+        row = Implant.objects.create(manufacturer="Maker", name="BLX", diameter_mm=3 + size)
+        add_references(row, at_cosine(0.9 - size / 100))
+    implant("TLX", 0.6)
+    limits = Limits(similarity=0.8, gap=0.25, high=0.1, medium=0.05)
+    found = told(limits=limits)
+    assert len(found.candidates) == 3
+    assert (found.is_unknown, found.band) == (False, "low")
+
+
+def test_a_doubtful_film_has_a_lower_band() -> None:
+    implant("near", 0.97)
+    implant("far", 0.9)
+    assert told(doubts=["tilted"]).band == "medium"
 
 
 def test_vectors_of_another_encoder_are_never_compared() -> None:
@@ -159,10 +294,12 @@ def test_implants_that_cannot_be_searched_are_as_good_as_none() -> None:
         found()
 
 
-def test_a_candidate_costs_no_further_query(django_assert_num_queries: Any) -> None:
+def test_candidates_cost_three_queries_however_many_they_are(
+    django_assert_num_queries: Any,
+) -> None:
     for name, cosine in {"a": 0.8, "b": 0.6, "c": 0.4}.items():
         implant(name, cosine)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(3):
         for candidate in nearest_implants(vector(1), encoder=ENCODER):
             assert str(candidate.implant)
             assert candidate.reference.implant_id == candidate.implant.pk
@@ -205,31 +342,47 @@ def test_deleting_a_reference_deletes_its_vectors() -> None:
     assert not Embedding.objects.exists()
 
 
-def test_a_film_of_the_catalogue_is_its_own_best_match(catalogue: list[Implant]) -> None:
+def test_a_film_of_the_catalogue_is_its_implant_s_nearest_reference(
+    catalogue: list[Implant],
+) -> None:
     for reference in ReferenceImage.objects.all():
         with reference.file.open("rb") as file:
-            candidates = match(radiograph.load(file.read()))
-        assert candidates[0].reference == reference
-        assert candidates[0].similarity == pytest.approx(1.0, abs=1e-4)
-        assert len({candidate.implant.pk for candidate in candidates}) == 3
+            candidates = match(radiograph.load(file.read()), limit=4)
+        (own,) = (one for one in candidates if one.implant == reference.implant)
+        assert own.reference == reference
+        assert len({candidate.implant.pk for candidate in candidates}) == 4
 
 
 def test_the_proposals_are_those_that_numpy_finds(
     catalogue: list[Implant], film: Callable[..., bytes]
 ) -> None:
-    query = radiograph.load(film(seed=77, size=(150, 260)))
-    wanted = get_encoder().encode([query.image])[0]
-    best: dict[int, float] = {}
+    query = radiograph.load(film(seed=77, size=(150, 260))).image
+    box = Box(75, 130, 50, 150, 10)
+    wanted = get_encoder().encode([normalise(query, box)])[0]
+    cosines: dict[int, list[float]] = {}
     for row in Embedding.objects.select_related("reference_image"):
         stored = np.asarray(row.vector, dtype=np.float64)
         cosine = float(stored @ wanted / np.linalg.norm(stored) / np.linalg.norm(wanted))
-        owner = row.reference_image.implant_id
-        best[owner] = max(cosine, best.get(owner, -1.0))
-    expected = sorted(best.items(), key=lambda item: -item[1])
-    candidates = match(query, limit=4)
-    assert [c.implant.pk for c in candidates] == [owner for owner, _cosine in expected]
-    assert [c.similarity for c in candidates] == pytest.approx(
+        cosines.setdefault(row.reference_image.implant_id, []).append(cosine)
+    means = {owner: (first + second) / 2 for owner, (first, second) in cosines.items()}
+    expected = sorted(means.items(), key=lambda item: -item[1])
+    found = look_up(query, box=box, limit=4)
+    assert [c.implant.pk for c in found.candidates] == [owner for owner, _cosine in expected]
+    assert [c.similarity for c in found.candidates] == pytest.approx(
         [cosine for _owner, cosine in expected], abs=SAME
     )
-    assert {c.encoder for c in candidates} == {get_encoder().id}
-    assert match(query) == candidates[:3]
+    assert {c.encoder for c in found.candidates} == {found.encoder} == {get_encoder().id}
+    assert found.vector == pytest.approx(wanted)
+    assert (found.band, found.is_unknown) == ("untrained", None)
+    assert look_up(query, box=box).candidates == found.candidates[:3]
+
+
+def test_the_box_and_nothing_around_it_is_looked_up(
+    catalogue: list[Implant], film: Callable[..., bytes]
+) -> None:
+    query = radiograph.load(film(seed=77, size=(150, 260))).image
+    box = Box(75, 130, 30, 90)
+    other = query.copy()
+    other.paste(0, (0, 0, 150, 40))
+    assert look_up(other, box=box).vector == pytest.approx(look_up(query, box=box).vector)
+    assert look_up(other).vector != pytest.approx(look_up(query).vector)

@@ -5,14 +5,17 @@ from django_q.models import OrmQ
 
 from implants.models import Implant, ReferenceImage
 from matching import indexing, quality, recheck, twins
-from matching.tests.test_quality import implants, indexed, jpeg, phantom, resized
+from matching.encoder import get_encoder
+from matching.normalisation import normalise
+from matching.tests.pictures import phantom
+from matching.tests.test_quality import implants, indexed
 
 __all__ = ["implants"]
 
 
 def test_both_sides_of_a_pair_are_told(implants):
-    first = indexed(implants[0], jpeg(phantom()))
-    copy = indexed(implants[1], jpeg(resized(phantom(), 0.8, 0.8), 60))
+    first = indexed(implants[0])
+    copy = indexed(implants[1], times=0.8, kept=60)
 
     first.refresh_from_db()
 
@@ -20,10 +23,10 @@ def test_both_sides_of_a_pair_are_told(implants):
 
 
 def test_the_other_side_keeps_its_own_warnings_and_its_first_twin(implants):
-    small = indexed(implants[0], jpeg(resized(phantom(), 0.5, 0.5)))
-    copy = indexed(implants[1], jpeg(phantom()))
+    small = indexed(implants[0], times=0.5)
+    copy = indexed(implants[1])
     other = Implant.objects.create(manufacturer="Nobel", name="Active")
-    third = indexed(other, jpeg(resized(phantom(), 0.9, 0.9)))
+    third = indexed(other, times=0.9)
 
     small.refresh_from_db()
 
@@ -32,8 +35,8 @@ def test_the_other_side_keeps_its_own_warnings_and_its_first_twin(implants):
 
 
 def test_with_a_deleted_reference_the_warning_of_its_twin_goes(implants):
-    first = indexed(implants[0], jpeg(phantom()))
-    copy = indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9)))
+    first = indexed(implants[0])
+    copy = indexed(implants[1], times=0.9)
 
     first.delete()
 
@@ -42,8 +45,8 @@ def test_with_a_deleted_reference_the_warning_of_its_twin_goes(implants):
 
 
 def test_with_a_deleted_implant_the_warnings_of_the_twins_go(implants):
-    indexed(implants[0], jpeg(phantom()))
-    copy = indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9)))
+    indexed(implants[0])
+    copy = indexed(implants[1], times=0.9)
 
     implants[0].delete()
 
@@ -52,11 +55,11 @@ def test_with_a_deleted_implant_the_warnings_of_the_twins_go(implants):
 
 
 def test_what_is_like_a_third_film_finds_it_when_the_second_is_deleted(implants):
-    first = indexed(implants[0], jpeg(phantom()))
-    second = indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9)))
+    first = indexed(implants[0])
+    second = indexed(implants[1], times=0.9)
     third = indexed(
         Implant.objects.create(manufacturer="Nobel", name="Active"),
-        jpeg(resized(phantom(), 0.8, 0.8)),
+        times=0.8,
     )
 
     second.delete()
@@ -68,12 +71,14 @@ def test_what_is_like_a_third_film_finds_it_when_the_second_is_deleted(implants)
 
 
 def test_the_twin_of_a_film_that_changed_is_let_go(implants):
-    first = indexed(implants[0], jpeg(phantom()))
-    copy = indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9)))
-    film = quality.Radiograph(phantom(8), "")
-    vector = first.embeddings.get().vector
+    first = indexed(implants[0])
+    copy = indexed(implants[1], times=0.9)
+    image, box = phantom(8).image, phantom(8).fixtures[0].box
+    vector = get_encoder().encode([normalise(image, box)])[0]
 
-    quality.check(reference_id=first.pk, film=film, vector=vector)
+    quality.check(
+        reference_id=first.pk, film=quality.Radiograph(image, ""), vector=vector, boxes=[box]
+    )
 
     for one in (first, copy):
         one.refresh_from_db()
@@ -82,17 +87,17 @@ def test_the_twin_of_a_film_that_changed_is_let_go(implants):
 
 
 def test_one_that_was_not_measured_yet_stays_so(implants):
-    first = indexed(implants[0], jpeg(phantom()))
+    first = indexed(implants[0])
     ReferenceImage.objects.filter(pk=first.pk).update(warnings=None)
 
-    copy = indexed(implants[1], jpeg(resized(phantom(), 0.9, 0.9)))
+    copy = indexed(implants[1], times=0.9)
 
     first.refresh_from_db()
     assert (first.warnings, first.twin) == (None, copy)
 
 
 def test_measuring_again_clears_what_is_no_twin_any_more(implants):
-    copy = indexed(implants[1], jpeg(phantom()))
+    copy = indexed(implants[1])
     ReferenceImage.objects.filter(pk=copy.pk).update(warnings=["twin"])
 
     assert list(recheck.measure_again()) == [""]
@@ -103,7 +108,7 @@ def test_measuring_again_clears_what_is_no_twin_any_more(implants):
 
 @pytest.mark.parametrize("gone", [0, 1])
 def test_one_that_is_deleted_while_it_is_compared_is_left_alone(implants, gone):
-    pair = [indexed(implants[0], jpeg(phantom())), indexed(implants[1], jpeg(phantom(8)))]
+    pair = [indexed(implants[0]), indexed(implants[1], 8)]
     ids = [one.pk for one in pair]
     pair[gone].delete()
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from implants.models import Implant, ReferenceImage
 from matching.matcher import CANDIDATES, WINDOW, nearest_implants
 from matching.models import DIMENSIONS, Embedding
+from matching.scoring import ranked
 
 ENCODER = "Test-1/clusters@0/none"
 VECTORS = 2_000
@@ -185,7 +186,7 @@ def test_what_is_filtered_out_does_not_leave_the_answer_short(
         candidates = nearest_implants(query, encoder=ENCODER)
         assert len(candidates) == CANDIDATES
         assert all(candidate.implant.is_active for candidate in candidates)
-        best = max(active, key=lambda n: float(references[n] @ query))
-        hits += candidates[0].implant.name == f"Line {best // 3}"
+        pairs = ((f"Line {n // 3}", float(references[n] @ query)) for n in active)
+        hits += candidates[0].implant.name == ranked(pairs)[0][0]
     assert "embedding_vector_hnsw" in plan.explain()
     assert hits >= 39

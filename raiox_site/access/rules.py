@@ -152,7 +152,7 @@ CASES: dict[str, Methods] = {
         f"{CASE}{{case_id}}/{act}/": button(APPROVE)
         for act in (
             *("approve", "reject", "decide", "undo", "retry", "consent"),
-            *("priority", "note", "propose", "mark", "unmark"),
+            *("priority", "note", "propose", "mark", "unmark", "tilt"),
         )
     },
     **table("cases/rejectionreason", see=APPROVE, add=APPROVE, change=APPROVE, delete=APPROVE),
@@ -182,6 +182,8 @@ CATALOGUE: dict[str, Methods] = {
     "/admin/cases/referenceproposal/{proposal_id}/picture/": get(CURATE),
     "/admin/cases/referenceproposal/{proposal_id}/accept/": page(CURATE),
     "/admin/cases/referenceproposal/{proposal_id}/decline/": page(CURATE),
+    "/admin/cases/referenceproposal/possible/": page(APPROVE),
+    "/admin/cases/referenceproposal/confused/": get(CURATE),
 }
 MACHINE: dict[str, Methods] = {
     **table("auth/user", see=OPERATE, add=OPERATE, change=OPERATE, delete=OPERATE),

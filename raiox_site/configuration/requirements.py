@@ -43,8 +43,11 @@ def require_webhook_secret(env: Environment, token: str) -> None:
 
 
 def require_encoder(env: Environment, name: str) -> None:
+    """Refuse an encoder without skill. The bundled one has only seen phantoms: that is a choice
+    to be made, so there is no default."""
     is_trained = "/" in name and not name.endswith("/random")
-    env.require(is_trained, "RAIOX_ENCODER with trained weights is not set (ViT-B-32/openai)")
+    trained = "raiox-fixture/bundled, ViT-B-32/openai or <architecture>/<checkpoint>"
+    env.require(is_trained, f"RAIOX_ENCODER with trained weights is not set ({trained})")
 
 
 def require_channels(

@@ -6,10 +6,11 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
 from django.utils import timezone
 
-from raiox_site.dashboard import agreement, catalogue, desk
+from raiox_site.dashboard import agreement, catalogue, desk, reliability
 from raiox_site.dashboard.agreement import Report
 from raiox_site.dashboard.catalogue import Stock
 from raiox_site.dashboard.desk import Day, Decisions, Undelivered, Waiting
+from raiox_site.dashboard.reliability import Reliability
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Dashboard:
     days: tuple[Day, ...] = ()
     undelivered: Undelivered | None = None
     report: Report | None = None
+    reliability: Reliability | None = None
     stock: Stock | None = None
     proposals: int | None = None
 
@@ -37,6 +39,7 @@ def of(
         decisions=desk.decisions(at=at) if sees_cases else None,
         days=desk.per_day(at=at) if sees_cases else (),
         report=agreement.report(at=at) if sees_cases else None,
+        reliability=reliability.reliability() if sees_cases else None,
         undelivered=desk.undelivered() if may("integrations.view_resultreturn") else None,
         stock=catalogue.stock() if may("implants.view_implant") else None,
         proposals=catalogue.proposals() if may("cases.view_referenceproposal") else None,

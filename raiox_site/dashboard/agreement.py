@@ -12,6 +12,7 @@ from django.utils import timezone
 from cases.models import Case, Result
 from matching.encoder import is_untrained
 from raiox_site.dashboard.desk import midnight
+from raiox_site.dashboard.reliability import Unknown, unknown
 from raiox_site.percent import whole
 
 WEEKS = 12
@@ -24,7 +25,8 @@ Key = TypeVar("Key")
 @dataclass(frozen=True)
 class Agreement:
     """Of `n` fixtures that a reviewer identified, how many had the approved implant as the
-    `first` candidate, and how many among the `top` three."""
+    `first` candidate, and how many among the `top` three. Where the comparison said that it is
+    probably not in the catalogue, it had proposed none."""
 
     n: int = 0
     first: int = 0
@@ -54,12 +56,14 @@ class Agreement:
 @dataclass(frozen=True)
 class Report:
     """The last twelve weeks. `untrained` fixtures had candidates of an encoder with random
-    weights: their ranks say nothing, and are in no number here."""
+    weights: their ranks say nothing, and are in no number here. `unknown` is of all fixtures
+    that were identified or are not in the catalogue."""
 
     total: Agreement
     untrained: int
     by_manufacturer: tuple[tuple[str, Agreement], ...]
     by_week: tuple[tuple[date, Agreement], ...]
+    unknown: Unknown
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class _Row:
 
 
 def report(*, at: datetime) -> Report:
-    """In one query. Fixtures that never had a candidate say nothing of the matcher."""
+    """In two queries. Fixtures that never had a candidate say nothing of the matcher."""
     weeks = _mondays(timezone.localdate(at))
     rows = list(_rows(midnight(weeks[0])))
     measured = [row for row in rows if not is_untrained(row.encoder)]
@@ -84,6 +88,7 @@ def report(*, at: datetime) -> Report:
             sorted(by_manufacturer.items(), key=lambda item: (-item[1].n, item[0]))
         ),
         by_week=tuple((week, by_week.get(week, Agreement())) for week in weeks),
+        unknown=unknown(since=midnight(weeks[0])),
     )
 
 
@@ -96,6 +101,7 @@ def _rows(start: datetime) -> Iterator[_Row]:
     """Of the implants approved for one fixture the best ranked counts; one that the reviewer
     added has no rank, and its encoder is that of the fixture's first candidate."""
     first = Result.objects.filter(finding=OuterRef("finding"), rank=1).values("encoder")
+    is_proposed = ~Q(finding__is_unknown=True)
     counted = (
         _best(start)
         .values(
@@ -105,8 +111,8 @@ def _rows(start: datetime) -> Iterator[_Row]:
         )
         .annotate(
             n=Count("pk"),
-            first=Count("pk", filter=Q(rank=1)),
-            top=Count("pk", filter=Q(rank__lte=FEW)),
+            first=Count("pk", filter=Q(rank=1) & is_proposed),
+            top=Count("pk", filter=Q(rank__lte=FEW) & is_proposed),
         )
         .values_list("week", "manufacturer", "matched_by", "n", "first", "top")
     )

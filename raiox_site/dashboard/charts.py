@@ -10,10 +10,12 @@ from django.utils.formats import date_format
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from matching.calibration import Bin
 from raiox_site import plots
 from raiox_site.dashboard import Dashboard
 from raiox_site.dashboard.agreement import Agreement, Report
 from raiox_site.dashboard.desk import MONTH, WEEK, Day, Decisions
+from raiox_site.percent import whole
 from raiox_site.plots import Plot, Series, Table
 
 SHOWN_MANUFACTURERS = 8
@@ -38,6 +40,9 @@ def of(board: Dashboard) -> dict[str, Any]:
         "agreement_plots": [by_week(report), by_manufacturer(report)]
         if report and report.total.n
         else [],
+        "reliability_plot": by_probability(board.reliability.bins)
+        if board.reliability and board.reliability.bins and not board.reliability.missing
+        else None,
     }
 
 
@@ -95,6 +100,37 @@ def by_manufacturer(report: Report) -> Plot:
         labels=[(name, f"n = {one.n}") for name, one in report.by_manufacturer[shown]],
         series=_shares(counted[shown]),
         table=_table(_("manufacturer"), names, counted),
+    )
+
+
+def by_probability(bins: Sequence[Bin]) -> Plot:
+    """Beside each other the probability that was told and how often it came true: alike, where
+    it can be relied on (a reliability diagram)."""
+    labels = [f"{whole(100 * one.low)}–{whole(100 * one.high)}%" for one in bins]
+    predicted = [100 * one.predicted for one in bins]
+    observed = [100 * one.observed for one in bins]
+    return plots.lines(
+        "reliability",
+        _("Does the probability hold?"),
+        _("%(n)d decisions it was not fitted to, by the probability of the first candidate.")
+        % {"n": sum(one.count for one in bins)},
+        labels=labels,
+        series=[
+            Series(_("probability told"), "plot-a", predicted),
+            Series(_("first candidate approved"), "plot-b", observed),
+        ],
+        table=Table(
+            [
+                _("probability"),
+                _("decisions"),
+                _("probability told"),
+                _("first candidate approved"),
+            ],
+            [
+                [label, str(one.count), f"{whole(told)}%", f"{whole(came)}%"]
+                for label, one, told, came in zip(labels, bins, predicted, observed, strict=True)
+            ],
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 
 from cases.models import Case, Result
 from integrations.models import ResultReturn
-from raiox_site.bench import crop, machine, panel, timing
+from raiox_site.bench import crop, encode, machine, panel, timing
 from raiox_site.bench.filling import SHARES, fill
 from raiox_site.bench.timing import Measured, NotAnswered
 
@@ -55,7 +55,10 @@ def test_every_page_of_the_panel_answers_and_each_filter_is_measured(
 def test_a_box_is_measured_up_to_its_new_candidates(catalogue: list[Any], approver: User) -> None:
     measured = crop.run(times=2, reviewer=approver, say=lambda text: None)
     assert [len(one.times) for one in measured] == [2, 2]
-    assert [one.name.rpartition(" of ")[2] for one in measured] == ["480 × 720", "3840 × 5760"]
+    sizes = [one.name.rpartition(" of ")[2].split(" × ") for one in measured]
+    small, large = ([int(side) for side in size] for size in sizes)
+    assert sorted(small) == [682, 902]
+    assert large == [crop.LARGE * side for side in small]
 
 
 def test_what_does_not_answer_is_no_measurement(db: None) -> None:
@@ -95,8 +98,41 @@ def test_reading_films_is_measured_through_the_door_and_without_it() -> None:
     assert re.search(r"memory of the process that reads: \d+ MB", out.getvalue())
 
 
+def test_encoding_is_measured_alone_and_in_batches_beside_normalising() -> None:
+    out = io.StringIO()
+    call_command("bench", "encode", "--times=1", encode.YARDSTICK, stdout=out)
+    printed = out.getvalue()
+    assert re.search(r"^normalise +\d+\.\d ms$", printed, re.MULTILINE)
+    assert re.search(r"^ViT-B-32/random@\w+/.*, 1 view", printed, re.MULTILINE)
+    measured = re.findall(r"in batches of (\d) +\d+\.\d ms +1\.00 of ViT", printed)
+    assert measured == ["1", "8"]
+
+
+def test_an_encoder_that_cannot_be_loaded_is_not_measured() -> None:
+    with pytest.raises(CommandError, match=r"absent\.pt"):
+        call_command("bench", "encode", "--times=1", "ViT-B-32/absent.pt", stdout=io.StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_encoder_is_switched_under_a_running_web_without_a_failed_or_mixed_answer() -> None:
+    """Takes long, as it waits until real processes have followed."""
+    out = io.StringIO()
+    call_command("bench", "switch", "--references=200", "--settle=4", stdout=out)
+    printed = out.getvalue()
+    assert "200 references written" in printed
+    assert re.search(r"^\d+ requests of 4 clients, 0 failed$", printed, re.MULTILINE)
+    assert re.search(r"answer: [1-9]\d*, the new one's: [1-9]", printed)
+    assert "of neither encoder: 0; stored results of two encoders: 0" in printed
+
+
 @pytest.mark.parametrize(
-    "arguments", [["panel", "--cases=0"], ["panel", "--times=0"], ["panel", "--inside"]]
+    "arguments",
+    [
+        ["panel", "--cases=0"],
+        ["panel", "--times=0"],
+        ["panel", "--inside"],
+        ["switch", "--references=0"],
+    ],
 )
 def test_the_command_refuses_what_cannot_be_measured(db: None, arguments: list[str]) -> None:
     with pytest.raises(CommandError):

@@ -13,9 +13,13 @@ from cases.models import Case, CaseImage, Finding, ReferenceProposal, Result
 from cases.tests.making_cases import html, make_case, make_implant
 from implants.models import Implant, ReferenceImage
 from integrations.models import ResultReturn
+from matching.calibration import LEAST_DECISIONS
+from matching.encoder import get_encoder
+from matching.models import Calibration
 from raiox_site import dashboard
 from raiox_site.bench.filling import fill
 from raiox_site.dashboard import agreement, desk
+from raiox_site.dashboard.reliability import Unknown
 
 pytestmark = pytest.mark.django_db
 Status, Outcome = Case.Status, Finding.Outcome
@@ -354,3 +358,71 @@ def test_the_header_says_which_page_this_is(client, approver, url, label):
     client.force_login(approver)
     header = html(client.get(reverse(url))).partition("<header")[2].partition("</header>")[0]
     assert re.findall(r'href="([^"]+)" aria-current="page"', header) == [label]
+
+
+@pytest.fixture
+def trained(settings):
+    """The id of the configured encoder, which has (by its name) trained weights."""
+    settings.RAIOX_ENCODER = "ViT-B-32/openai"
+    prefix, suffix = get_encoder().id_without_digest
+    return f"{prefix}abc{suffix}"
+
+
+def test_before_enough_decisions_the_page_says_how_many_are_missing(
+    client, approver, implants, trained
+):
+    identified([implants[0]], implants[:3], encoder=trained)
+    identified([implants[0]], implants[:3], encoder=TRAINED)
+
+    response = first_page(client, approver)
+
+    told = response.context["board"].reliability
+    assert (told.decisions, told.missing) == (1, LEAST_DECISIONS - 1)
+    assert response.context["reliability_plot"] is None
+    assert str(LEAST_DECISIONS - 1) in main(response)
+
+
+def test_a_probability_is_shown_beside_what_came_true_once_it_was_measured(
+    client, approver, implants, trained
+):
+    case = identified([implants[0]], implants[:3], encoder=trained)
+    finding = Finding.objects.get(case_image__case=case)
+    more = [Finding(case_image=finding.case_image, outcome="identified") for _ in range(199)]
+    rows = [
+        Result(finding=one, implant=implants[0], rank=1, similarity=0.9, encoder=trained)
+        for one in Finding.objects.bulk_create(more)
+    ]
+    Result.objects.bulk_create(rows)
+    bins = [
+        {"low": 0.5, "high": 0.75, "predicted": 0.625, "observed": 0.55, "count": 40},
+        {"low": 0.75, "high": 1.0, "predicted": 0.9, "observed": 0.925, "count": 60},
+    ]
+    measured = {"decisions": 200, "reliability": bins}
+    Calibration.objects.create(encoder=trained, limits={}, measured=measured)
+
+    response = first_page(client, approver)
+
+    assert response.context["board"].reliability.missing == 0
+    table = Page(main(response)).tables[2]
+    assert table[1] == ["50–75%", "40", "63%", "55%"]
+    assert table[2] == ["75–100%", "60", "90%", "93%"]
+
+
+def test_what_was_held_to_be_unknown_counts_as_no_proposal(implants):
+    identified([implants[0]], implants[:3])
+    wrong = identified([implants[0]], implants[:3])
+    Finding.objects.filter(case_image__case=wrong).update(is_unknown=True)
+    right = identified([], implants[:3])
+    Case.objects.filter(pk=right.pk).update(status=Status.REJECTED)
+    Finding.objects.filter(case_image__case=right).update(
+        is_unknown=True, outcome=Outcome.NOT_IN_CATALOGUE
+    )
+    missed = identified([], implants[:3])
+    Finding.objects.filter(case_image__case=missed).update(
+        is_unknown=False, outcome=Outcome.NOT_IN_CATALOGUE
+    )
+
+    found = agreement.report(at=timezone.now() + timedelta(days=1))
+
+    assert found.total == agreement.Agreement(n=2, first=1, top=1)
+    assert found.unknown == Unknown(said=2, right=1, absent=2)

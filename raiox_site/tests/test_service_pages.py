@@ -8,6 +8,8 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from matching import following
+from matching.models import EncoderChoice
 from raiox_site import heartbeat
 from raiox_site.models import Heartbeat
 
@@ -40,6 +42,22 @@ def test_health_is_red_when_the_encoder_cannot_be_loaded(
     settings.RAIOX_ENCODER = "ViT-B-32/nowhere.pt"
     answer = client.get("/health")
     assert (answer.status_code, answer.json()["encoder"]["status"]) == (503, "down")
+
+
+def test_health_says_why_the_encoder_that_was_switched_to_is_not_used(
+    client: Client, db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_process", following.Following())
+    settings.RAIOX_FOLLOW_SECONDS = 0.0
+    heartbeat.beat()
+    EncoderChoice.objects.create(
+        name="ViT-B-32/nowhere.pt", encoder="x@0/y", instead_of=settings.RAIOX_ENCODER
+    )
+    answer = client.get("/health")
+    encoder = answer.json()["encoder"]
+    assert (answer.status_code, encoder["status"]) == (200, "ok")
+    assert encoder["name"] == settings.RAIOX_ENCODER
+    assert "there is no file nowhere.pt" in encoder["note"]
 
 
 def test_health_is_red_without_a_heartbeat(client: Client, db: None) -> None:

@@ -50,6 +50,31 @@ def test_production_starts_when_everything_is_set(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout.strip()) == (0, "private")
 
 
+@pytest.mark.parametrize("name", ["ViT-B-32/openai", "raiox-fixture/bundled", "ViT-B-32/own.pt"])
+def test_production_takes_any_trained_encoder_that_is_named(tmp_path: Path, name: str) -> None:
+    result = start(tmp_path, "print(settings.RAIOX_ENCODER)", **{**COMPLETE, "RAIOX_ENCODER": name})
+    assert (result.returncode, result.stdout.strip()) == (0, name)
+
+
+def test_production_has_no_encoder_by_default_and_says_which_there_are(tmp_path: Path) -> None:
+    result = start(tmp_path, **{**COMPLETE, "RAIOX_ENCODER": ""})
+    assert result.returncode != 0
+    assert "raiox-fixture/bundled, ViT-B-32/openai" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", ["development", "test", "staging"])
+def test_elsewhere_there_is_an_encoder_that_needs_no_model_hub(tmp_path: Path, kind: str) -> None:
+    program = "print(settings.RAIOX_ENCODER == settings.USUAL_ENCODER, settings.RAIOX_VIEWS)"
+    variables = {**COMPLETE, "RAIOX_ENV": kind, "RAIOX_ENCODER": ""}
+    assert start(tmp_path, program, **variables).stdout.strip() == "True None"
+
+
+@pytest.mark.parametrize(("views", "told"), [("1", "1"), ("4", "4"), ("", "None")])
+def test_the_number_of_views_is_one_that_there_is(tmp_path: Path, views: str, told: str) -> None:
+    result = start(tmp_path, "print(settings.RAIOX_VIEWS)", **{**COMPLETE, "RAIOX_VIEWS": views})
+    assert result.stdout.strip() == told
+
+
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
@@ -89,6 +114,7 @@ def test_production_names_everything_that_is_missing_at_once(tmp_path: Path) -> 
         ("SECRET_KEY", "short"),
         ("ALLOWED_HOSTS", "*"),
         ("RAIOX_ENCODER", "ViT-B-32/random"),
+        ("RAIOX_VIEWS", "3"),
         ("DO_SPACES_SECRET", ""),
         ("SECRET_KEY", "django-insecure-" + KEY),
         ("SECRET_KEY_FALLBACKS", f"{KEY},short"),

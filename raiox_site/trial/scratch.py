@@ -17,7 +17,7 @@ from raiox_site import processes, running
 
 # Whatever this installation is connected to, the trial is not.
 FOREIGN = ("DATABASE_URL", "DB_", "DO_SPACES", "EMAIL", "JF_", "JOTFORM", "RAIOX_", "REDIS_URL")
-KEPT = frozenset({"RAIOX_ENCODER", "RAIOX_TORCH_THREADS"})
+KEPT = frozenset({"RAIOX_ENCODER", "RAIOX_VIEWS", "RAIOX_TORCH_THREADS"})
 FILL = "from raiox_site.trial import stock; stock.fill()"
 
 

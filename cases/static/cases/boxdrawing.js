@@ -76,8 +76,9 @@ export class BoxDrawing {
     set(this.label, { x: corner.x, y: corner.y });
   }
 
-  tell({ kind, label, isWaiting }, name, { isSelected, isUnsent }) {
+  tell({ kind, label, isFound, isWaiting }, name, { isSelected, isUnsent }) {
     const classes = ["box", `box-${kind}`];
+    if (isFound) classes.push("box-found");
     if (isSelected) classes.push("is-selected");
     if (isUnsent) classes.push("is-unsent");
     if (isWaiting) classes.push("is-waiting");

@@ -9,7 +9,8 @@ function itemOf(li, index) {
   const kind = "suggested" in li.dataset ? "suggested" : "stored";
   const key = finding ? `finding-${finding}` : `${kind}-${index}`;
   const label = li.dataset.label ?? "";
-  return { key, li, kind, finding, box, stored: box, label, isWaiting: false };
+  const isFound = "found" in li.dataset;
+  return { key, li, kind, finding, isFound, box, stored: box, label, isWaiting: false };
 }
 
 export class BoxList {

@@ -19,11 +19,34 @@ function words(fixture, texts) {
   const outcome = outcomeOf(fixture);
   if (outcome === "identified") return ticks(fixture).map((tick) => tick.dataset.name).join(" + ");
   if (outcome === "not_in_catalogue") return texts.textNotInCatalogue;
-  return outcome ? texts.textUnreadable : texts.textOpen;
+  if (outcome) return texts.textUnreadable;
+  return isFound(fixture) ? texts.textNotExamined : texts.textOpen;
 }
 
+function boxOf(fixture) {
+  return document.querySelector(`[data-box][data-finding="${fixture.dataset.fixture}"]`);
+}
+
+/** What a person marked is decided before the case is; what the program found may be nothing. */
 function isMarked(fixture) {
-  return document.querySelector(`[data-box][data-finding="${fixture.dataset.fixture}"]`) !== null;
+  return boxOf(fixture) !== null && !isFound(fixture);
+}
+
+function isFound(fixture) {
+  return "found" in (boxOf(fixture)?.dataset ?? {});
+}
+
+function isAgainstComparison(fixture) {
+  return outcomeOf(fixture) === "identified" && fixture.querySelector("[data-unknown]") !== null;
+}
+
+/** What is to be looked at once more before it is sent; empty where it is clear. */
+function toCheck(texts) {
+  const fixtures = all();
+  const isAgainst = fixtures.some(isAgainstComparison);
+  const isLeft = fixtures.some((fixture) => isFound(fixture) && !outcomeOf(fixture));
+  if (!isAgainst && !isLeft) return "";
+  return [isAgainst ? texts.textUnknown : "", summary(texts)].filter(Boolean).join(" ");
 }
 
 /** What still keeps the decision from being sent: a fixture, or null. */
@@ -92,9 +115,9 @@ function tellRefusal(bar, text) {
   line.classList.add("is-refusal");
 }
 
-function askToLook(bar) {
+function askToLook(bar, what) {
   const text = document.getElementById("look-first").content.textContent.trim();
-  tellRefusal(bar, `${text} ${summary(bar.dataset)}`);
+  tellRefusal(bar, `${text} ${what}`);
 }
 
 function prepareSending(form, bar) {
@@ -104,10 +127,12 @@ function prepareSending(form, bar) {
     if (isSent) return event.preventDefault();
     const isDecision = event.submitter?.matches("[data-decide]");
     const open = isDecision ? openFixture() : null;
-    const isUnseen = isDecision && !open && !guard.isSatisfied;
+    const doubt = isDecision ? toCheck(bar.dataset) : "";
+    const isSeen = [guard.isSatisfied, guard.hasShown(doubt)].every(Boolean);
+    const isUnseen = isDecision && !open && !isSeen;
     if (open || isUnseen) event.preventDefault();
     if (open) refuse(bar, open);
-    else if (isUnseen) askToLook(bar);
+    else if (isUnseen) askToLook(bar, doubt || summary(bar.dataset));
     else isSent = true;
   });
   // Coming back by the browser's history shows the old page with its old lock.

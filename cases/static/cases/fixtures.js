@@ -48,6 +48,7 @@ export function show(id, { focus = false } = {}) {
   if (viewer && focus) cropperOf(viewer)?.select(String(id));
   if (WIDE.matches) compare(chosen.querySelector("[data-compared]") ?? toCompare(chosen));
   if (focus) chosen.focus({ preventScroll: WIDE.matches });
+  chosen.dispatchEvent(new CustomEvent("fixture:shown", { bubbles: true }));
 }
 
 /** Puts the reference of a candidate's card beside the film. */

@@ -1,6 +1,7 @@
 // A key pressed once too often reaches the next case, which may come with choices: of a draft,
 // or of a decision taken back. It is sent only after somebody has chosen something on this page,
-// or has had time to look at it and has done something else there.
+// or has had time to look at it and has done something else there. What a decision leaves in
+// doubt is shown first, and sent when it is sent again.
 
 const LOOK_MS = 700;
 const CHOOSING = /^[1-9rx]$/i;
@@ -12,6 +13,7 @@ export class Guard {
   #timer = 0;
   #isTouched = false;
   #hasChosen = false;
+  #shown = "";
 
   constructor(bar) {
     this.#bar = bar;
@@ -47,6 +49,14 @@ export class Guard {
   get isSatisfied() {
     if (this.#hasChosen || (this.#isTouched && "awake" in this.#bar.dataset)) return true;
     this.#isTouched = true;
+    this.#wait();
+    return false;
+  }
+
+  /** Whether this doubt, if there is any, has been on the page for long enough to be read. */
+  hasShown(doubt) {
+    if (!doubt || (doubt === this.#shown && "awake" in this.#bar.dataset)) return true;
+    this.#shown = doubt;
     this.#wait();
     return false;
   }

@@ -5,6 +5,10 @@ import { BoxDrawing, Handles, make } from "./boxdrawing.js";
 
 const NAMES = { stored: "textBox", suggested: "textSuggested", draft: "textDraft" };
 
+function nameOf({ kind, isFound }) {
+  return isFound ? "textFound" : NAMES[kind];
+}
+
 export class Overlay {
   svg = make("svg", { class: "viewer-boxes", role: "group" });
   #viewer;
@@ -43,7 +47,7 @@ export class Overlay {
     this.#gripped = canGrip ? selected : null;
     this.#forgetOthers(items);
     for (const item of items) {
-      const name = this.#viewer.readout.text(NAMES[item.kind], { label: item.label });
+      const name = this.#viewer.readout.text(nameOf(item), { label: item.label });
       const states = { isSelected: item === selected, isUnsent: isUnsent(item) };
       this.#drawingOf(item.key).tell(item, name, states);
     }

@@ -51,6 +51,10 @@ export function prepareSeen(form) {
     const details = target.closest?.("details[data-seen]");
     if (details) rank(form, details);
   });
+  // Of many fixtures, only some come with all their candidates.
+  form.addEventListener("fixture:shown", ({ target }) => {
+    if (target.querySelector("[data-brief]")) rank(form, target.querySelector("details[data-seen]"));
+  });
   form.addEventListener("click", (event) => {
     const details = event.target.closest("[data-seen-clear]")?.closest("details[data-seen]");
     if (!details) return;

@@ -111,6 +111,8 @@ def identified(case: Case) -> list[Identified]:
 
 def _identified(result: Result, tooth: int | None) -> Identified:
     was_compared = result.rank is not None and not is_untrained(result.encoder)
+    # Against the comparison, which held the implant to be one that the catalogue lacks.
+    was_compared &= not result.finding.is_unknown
     return Identified(
         implant=result.implant,
         tooth=tooth,

@@ -6,7 +6,18 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from raiox_site.bench import crop, decode, machine, panel, scratch, timing
+from matching.encoder import EncoderError
+from raiox_site.bench import (
+    crop,
+    decode,
+    encode,
+    machine,
+    panel,
+    scratch,
+    switch,
+    switch_films,
+    timing,
+)
 from raiox_site.bench.timing import NotAnswered
 from raiox_site.trial import stock
 
@@ -15,15 +26,22 @@ class Command(BaseCommand):
     help = (
         "Measures on this machine, in a database and a folder of its own. panel: the pages of the"
         " panel with many cases. crop: from a box around a fixture to its new candidates. decode:"
-        " reading films in a process of their own (without any database)."
+        " reading films in a process of their own. encode: from a fixture to its vector, on one"
+        " core (both without any database). switch: another encoder under a running web and"
+        " worker, while clients send films."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
-        for name in ("panel", "crop", "decode"):
+        for name in ("panel", "crop", "decode", "encode", "switch"):
             one = what.add_parser(name)
+            if name == "switch":
+                switch.add_arguments(one)
+                continue
             one.add_argument("--times", type=int, default=20, help="requests of each kind")
-            if name == "decode":
+            if name == "encode":
+                one.add_argument("encoders", nargs="*", help="by default the one in use")
+            if name in ("decode", "encode"):
                 continue
             one.add_argument(scratch.INSIDE, action="store_true", help="used by the command itself")
             if name == "panel":
@@ -32,11 +50,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, what: str, inside: bool = False, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("Nothing is measured in production: it would slow everybody down.")
-        if options["times"] < 1 or options.get("cases", 1) < 1:
-            raise CommandError("--times and --cases must be at least 1.")
-        if what == "decode":
-            for line in decode.lines(times=options["times"]):
-                self._say(line)
+        if min(options.get(name, 1) for name in ("times", "cases", "references")) < 1:
+            raise CommandError("--times, --cases and --references must be at least 1.")
+        if what in ("decode", "encode"):
+            self._measure_here(what, **options)
             return
         try:
             if inside:
@@ -47,13 +64,30 @@ class Command(BaseCommand):
             details = getattr(error, "stderr", "")
             raise CommandError(f"{error}\n{details}".strip()) from error
 
-    def _start(self, what: str, times: int, cases: int | None = None, **options: Any) -> None:
+    def _measure_here(self, what: str, times: int, encoders: Any = (), **options: Any) -> None:
+        if what == "decode":
+            lines = decode.lines(times=times)
+        else:
+            lines = encode.lines(times=times, names=encoders)
+        try:
+            for line in lines:
+                self._say(line)
+        except EncoderError as error:
+            raise CommandError(str(error)) from error
+
+    def _start(self, what: str, times: int = 0, cases: int | None = None, **options: Any) -> None:
+        if what == "switch":
+            switch.run(options["references"], settle=options["settle"], say=self._say)
+            return
         command = ["bench", what, f"--times={times}"]
         scratch.run(command + ([f"--cases={cases}"] if cases else []), self._say)
 
-    def _measure(self, what: str, times: int, cases: int = 0, **options: Any) -> None:
+    def _measure(self, what: str, times: int = 0, cases: int = 0, **options: Any) -> None:
         if not scratch.is_inside():
             raise CommandError("This is no scratch database.")
+        if what == "switch":
+            switch_films.fill(options["references"])
+            return
         reviewer = User.objects.get(username=stock.REVIEWER)
         if what == "panel":
             measured = panel.run(cases=cases, times=times, reviewer=reviewer, say=self._say)

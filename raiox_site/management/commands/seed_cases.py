@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from matching import evaluation
+from matching import demo
 from matching.phantoms import DIFFICULTIES
 from raiox_site import demo_cases
 from raiox_site.demo_accounts import ROLES
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("Cases are never made up in production.")
         if options["count"] < 1:
             raise CommandError("--count must be at least 1.")
-        made = {"implants": evaluation.demo_implants(), "difficulty": options["difficulty"]}
+        made = {"implants": demo.demo_implants(), "difficulty": options["difficulty"]}
         if not made["implants"]:
             raise CommandError("There is no demo catalogue: run setup_demo first.")
         if options["decided"]:

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from implants.models import ReferenceImage
 from matching import demo, indexing
-from matching.encoder import EncoderError, get_encoder
+from matching.encoder import EncoderError, get_encoder, ready_encoder
 from matching.models import Embedding
 from raiox_site import demo_accounts
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if not due and not _lacks_vectors():
             return
         try:
-            encoder = get_encoder().id
+            encoder = ready_encoder().id
         except EncoderError as error:
             raise CommandError(str(error)) from error
         if due:

@@ -12,14 +12,15 @@ from django.urls import reverse
 
 from cases import intake, review
 from cases.films import IncomingImage
-from cases.models import Case, Result
+from cases.models import Case, CaseImage, Finding, Result
 from implants.catalogue import demo_catalogue
 from implants.models import Implant, ReferenceImage
-from matching import demo
+from matching import demo, finder
 from matching.boxes import Box
 from matching.encoder import get_encoder
-from matching.evaluation import FIRST_QUERY_SEED
+from matching.evaluation.phantoms import FIRST_QUERY_SEED
 from matching.models import Embedding
+from matching.normalisation import normalise
 from matching.phantoms import phantom_jpeg
 from matching.radiograph import load
 
@@ -28,13 +29,16 @@ _numbers = count(1)
 
 
 @cache
-def picture(row: int, seed: int, difficulty: str = "easy") -> bytes:
+def picture(row: int, seed: int, difficulty: str = "clean") -> bytes:
     return phantom_jpeg(demo_catalogue()[row], seed=seed, difficulty=difficulty)
 
 
 @cache
 def vector(row: int) -> list[float]:
-    encoded: np.ndarray = get_encoder().encode([load(picture(row, 0)).image])[0]
+    film = load(picture(row, 0)).image
+    found = finder.propose(film)
+    shown = normalise(film, found[0] if found else None)
+    encoded: np.ndarray = get_encoder().encode([shown])[0]
     return encoded.tolist()
 
 
@@ -55,10 +59,14 @@ def film(number: int, *, difficulty: str = "clinic") -> bytes:
     return picture(ROWS[number % len(ROWS)], FIRST_QUERY_SEED + number, difficulty)
 
 
-def add_case(number: int = 0, *, films: int = 1, process: bool = True, **facts: Any) -> Case:
+def add_case(
+    number: int = 0, *, films: int = 1, process: bool = True, found: int = 0, **facts: Any
+) -> Case:
     """A case with films of the implant `number`, taken in and matched as any other.
 
-    `facts` are columns to set afterwards.
+    Whatever the finder sees on them, each has `found` fixtures that it found, side by side;
+    with none it is compared as a whole, and a box in its middle is suggested. `facts` are
+    columns to set afterwards.
     """
     person = intake.Person(
         dentist_name="Dra. Exemplo",
@@ -73,6 +81,8 @@ def add_case(number: int = 0, *, films: int = 1, process: bool = True, **facts: 
     )
     if process:
         intake.process(case_id=received.case.pk)
+        for image in received.case.images.all():
+            _find(image, found)
     Case.objects.filter(pk=received.case.pk).update(**facts) if facts else None
     return Case.objects.get(pk=received.case.pk)
 
@@ -102,9 +112,34 @@ def fact_of(case: Case, feature: str) -> str:
 def mark(case: Case) -> None:
     """As if a reviewer had marked the fixture in the middle of the only film."""
     image = case.images.get()
-    across, down = image.width, image.height
-    box = Box(across / 2, down / 2, across / 3, down / 2, 0)
-    image.findings.update(box=box.as_json())
+    person = Finding.ProposedBy.PERSON
+    image.findings.update(box=_box(image, 1, 2).as_json(), proposed_by=person)
+
+
+def _find(image: CaseImage, number: int) -> None:
+    first = image.findings.earliest("pk")
+    image.findings.exclude(pk=first.pk).delete()
+    results = list(first.results.all())
+    first.box = first.found_score = None
+    if number:
+        first.box, first.found_score = _box(image, 1, number + 1).as_json(), 0.95
+    first.save()
+    for place in range(2, number + 1):
+        box = _box(image, place, number + 1).as_json()
+        other = Finding(case_image=image, box=box, found_score=1 - place / 10)
+        other.vector, other.encoder, other.band = first.vector, first.encoder, first.band
+        other.save()
+        for result in results:
+            result.pk, result.finding = None, other
+            result.save()
+    image.suggested_boxes = [] if number else [_box(image, 1, 2).as_json()]
+    image.save()
+
+
+def _box(image: CaseImage, place: int, shares: int) -> Box:
+    """Upright in the middle of the film's height, at `place` of its width's `shares`."""
+    across, down = image.width or 0, image.height or 0
+    return Box(across * place / shares, down / 2, across / 6, down / 2, 0)
 
 
 def approve(case: Case) -> Case:

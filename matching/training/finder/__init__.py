@@ -1,0 +1,1 @@
+"""Training of the fixture finder: its films, how they are varied, its targets, the loop."""
