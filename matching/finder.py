@@ -7,6 +7,7 @@ not what is seen.
 """
 
 import logging
+import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from django.conf import settings
 from PIL import Image
 
 from matching.boxes import Box, BoxError
-from matching.finding import picture, votes
+from matching.finding import picture, refining, votes
 from matching.finding.geometry import scaled
 
 if TYPE_CHECKING:
@@ -71,8 +72,16 @@ def _find(image: Image.Image) -> list[Found]:
         for box, score in votes.boxes(_answer(grey))
         if score >= LEAST_SCORE
     ]
-    kept = [Found(*pair) for pair in votes.without_doubles(rated) if _fits(pair[0], image)]
-    return kept[:PROPOSALS]
+    near = [pair for pair in votes.without_doubles(rated) if _fits(pair[0], image)][:PROPOSALS]
+    exact = [(_closer(image, box), score) for box, score in near]
+    return [Found(*pair) for pair in votes.without_doubles(exact)]
+
+
+def _closer(image: Image.Image, box: Box) -> Box:
+    """The box after a closer look; as it was where that look went astray."""
+    closer = refining.refined(image, box)
+    has_strayed = math.hypot(closer.x - box.x, closer.y - box.y) > box.height / 2
+    return box if has_strayed or not _fits(closer, image) else closer
 
 
 def _answer(grey: picture.Array) -> picture.Array:

@@ -17,7 +17,6 @@ from matching.finding.geometry import overlap, turned_by
 from matching.phantoms import Phantom, render_film
 from matching.phantoms.levels import level_of
 
-MODALITIES = ("periapical", "panoramic")
 # Intersection over union from which on a box counts as found.
 ENOUGH = 0.5
 # A fixture of which less lies on the film is not asked for, and finding it is no fault.

@@ -66,6 +66,15 @@ def vectors_of(
     return np.concatenate(found)
 
 
+def has_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is computed rather than emulated here."""
+    import torch
+
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def save(model: Any, path: Path, *, about: Mapping[str, Any]) -> str:
     """Write the whole model as half-precision safetensors, `about` as its metadata; returns
     the hex sha256 of the file."""

@@ -13,6 +13,7 @@ from matching.finding import refining
 from matching.finding.refining import TALL, WIDE_BY_HEIGHT, WIDE_BY_WIDTH
 from matching.phantoms.facts import Shape
 from matching.training.batches import FIRST_SEED
+from matching.training.network import has_bfloat16
 from matching.training.pictures import Window, film_part
 from matching.training.pool import Pool, Pose
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     import torch
 
 BATCH = 64
-IDENTITIES = 512
-POSES = 6
+IDENTITIES = 400
+POSES = 5
 # How wrong a box may be: natural logarithms for height and width, shares of the true height for
 # the middle along and across, degrees for the angle.
 HEIGHT_OFF, WIDTH_OFF = 0.45, 0.4
@@ -106,12 +107,15 @@ def train(
 
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = refining.new_network().to(device)
+    network = refining.new_network().to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     pool = Pool(count=identities, seed=seed + 1, poses=poses)
     for step, (windows, answers) in enumerate(_batches(pool, steps, seed, workers), start=1):
-        loss = _loss(network(windows.to(device)[:, None]), answers.to(device))
+        seen = windows.to(device)[:, None].contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device, torch.bfloat16, enabled=has_bfloat16(device)):
+            found = network(seen)
+        loss = _loss(found.float(), answers.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -93,7 +93,7 @@ def _step(
     import torch
 
     model, device = progress.model, pictures.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=has_bfloat16(device)):
+    with torch.autocast(device, torch.bfloat16, enabled=network.has_bfloat16(device)):
         features = model.visual(network.as_input(pictures, model))
     vectors = torch.nn.functional.normalize(features.float(), dim=-1)
     loss = supervised_contrastive(vectors, labels)
@@ -118,15 +118,6 @@ def _average(progress: Progress, decay: float) -> None:
                 kept.lerp_(own[name], 1 - decay)
             else:
                 kept.copy_(own[name])
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether bfloat16 is computed rather than emulated here."""
-    import torch
-
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _set_rate(plan: Plan, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from implants.catalogue import demo_catalogue
 from matching.evaluation import finding
-from matching.phantoms import DIFFICULTIES
+from matching.phantoms import DIFFICULTIES, MODALITIES
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--phantoms", choices=list(DIFFICULTIES), default="clinic")
-        parser.add_argument("--modality", choices=finding.MODALITIES, default="periapical")
+        parser.add_argument("--modality", choices=MODALITIES, default="periapical")
         parser.add_argument("--seeds", type=int, default=2, help="films per line")
         parser.add_argument("--json", action="store_true")
 
