@@ -9,12 +9,17 @@ from matching.boxes import Box
 from matching.normalisation import normalise
 from matching.radiograph import Radiograph
 
+# A second box tells of a second fixture only where the finder is so sure of it: its lesser
+# proposals are for a person to look at.
+SURE = 0.55
+
 
 def boxes_on(reference: ReferenceImage, film: Radiograph) -> list[Box]:
     """The box that somebody drew around the fixture; without one those that the finder proposes,
     the best first, maybe none. Raises BoxError for a crop that does not lie on the film."""
     if not reference.crop:
-        return finder.propose(film.image)
+        found = finder.find(film.image)
+        return [one.box for place, one in enumerate(found) if not place or one.score >= SURE]
     box = Box.of(reference.crop)
     box.check(film.width, film.height)
     return [box]

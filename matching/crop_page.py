@@ -20,7 +20,7 @@ from implants.models import ReferenceImage
 from implants.reference_state import with_state
 from implants.staff.badges import state_badge, twin_link
 from implants.storage import STORAGE_ERRORS
-from matching import compared, radiograph
+from matching import finder, radiograph
 from matching.boxes import Box, BoxError
 from matching.radiograph import Radiograph, RadiographError
 
@@ -105,11 +105,11 @@ def _shown(reference: ReferenceImage, film: Radiograph | None) -> dict[str, Any]
         "film": film,
         "src": reverse("admin:implants_referenceimage_file", args=[reference.pk]),
         "boxes": [json.dumps(reference.crop)] if reference.crop else [],
-        "suggested": _suggested(reference, film) if film and not reference.crop else [],
+        "suggested": _suggested(film) if film and not reference.crop else [],
         "following": following.order_by("pk").first(),
     }
 
 
-def _suggested(reference: ReferenceImage, film: Radiograph) -> list[str]:
-    """What the search compares comes first."""
-    return [json.dumps(box.as_json()) for box in compared.boxes_on(reference, film)]
+def _suggested(film: Radiograph) -> list[str]:
+    """The first one is what the search compares (see `matching.compared`)."""
+    return [json.dumps(box.as_json()) for box in finder.propose(film.image)]

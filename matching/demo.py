@@ -7,7 +7,9 @@ from django.core.files.base import ContentFile
 
 from implants.catalogue import CatalogueFacts, demo_catalogue
 from implants.models import Implant, ReferenceImage
-from matching import indexing, radiograph
+from matching import finder, indexing, radiograph
+from matching.boxes import Box
+from matching.finding.geometry import overlap
 from matching.phantoms import FixtureFacts, Phantom, as_jpeg, render_film
 from matching.phantoms.levels import BARE, CAP, CROWN
 
@@ -21,6 +23,8 @@ REFERENCES = (
 )
 REFERENCES_PER_IMPLANT = len(REFERENCES)
 REFERENCE_DIFFICULTY = "clean"
+# Of a proposed box with the fixture (intersection over union), below which nobody accepts it.
+LEAST_OVERLAP = 0.3
 
 
 def missing_phantoms() -> list[tuple[Implant, int]]:
@@ -74,8 +78,7 @@ def _rendered(due: list[tuple[Implant, int]]) -> Iterator[ReferenceImage]:
             implant=implant,
             sha256=film.sha256,
             modality=ReferenceImage.Modality.PERIAPICAL,
-            # As a curator would draw it.
-            crop=phantom.fixtures[0].box.as_json(),
+            crop=_crop(phantom).as_json(),
             provenance=ReferenceImage.Provenance.PHANTOM,
             note=_note(seed),
         )
@@ -83,6 +86,14 @@ def _rendered(due: list[tuple[Implant, int]]) -> Iterator[ReferenceImage]:
         reference.indexed_by_importer = True  # type: ignore[attr-defined]
         reference.save()
         yield reference
+
+
+def _crop(phantom: Phantom) -> Box:
+    """The proposal of the finder, as a curator would accept it (films of cases are cut by it too,
+    and it has its habits); where it misses the fixture, the fixture."""
+    proposed, fixture = finder.best(phantom.image), phantom.fixtures[0].box
+    is_usable = proposed is not None and overlap(proposed, fixture) >= LEAST_OVERLAP
+    return proposed if proposed and is_usable else fixture
 
 
 def _note(seed: int) -> str:

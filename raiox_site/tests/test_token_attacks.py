@@ -89,7 +89,11 @@ def test_a_key_that_the_token_brings_along_is_not_used(
         assert cases(client, f"{start}.{end}") == 401
 
 
-@pytest.mark.parametrize("key", ["k" * 32, settings.SECRET_KEY, "raiox", "secret" * 6])
+@pytest.mark.parametrize(
+    "key",
+    ["k" * 32, settings.SECRET_KEY, "raiox", "secret" * 6],
+    ids=["another", "the sessions' key", "short", "guessed"],
+)
 def test_a_token_signed_with_a_foreign_key_opens_nothing(
     client: Client, good: dict[str, str], key: str
 ) -> None:
@@ -116,7 +120,10 @@ def test_a_token_signed_with_a_foreign_key_opens_nothing(
         {"hash_password": "0" * 32},
         {"hash_password": None},
     ],
-    ids=str,
+    # Processes that share the tests must name them alike, whatever the time.
+    ids=lambda change: " ".join(
+        f"{name} {'now' if isinstance(value, int) else value}" for name, value in change.items()
+    ),
 )
 def test_a_signed_token_is_refused_for_each_claim_that_is_wrong_or_missing(
     client: Client, good: dict[str, str], change: dict[str, Any]
