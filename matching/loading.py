@@ -16,6 +16,7 @@ from PIL import Image
 
 from matching import architectures
 from matching.architectures import BUNDLED, declare_torchvision_operators
+from matching.tracing import traced
 
 if TYPE_CHECKING:
     import torch
@@ -145,7 +146,7 @@ def load(source: Source, *, threads: int) -> Tower:
         raise EncoderError(
             f"{named} gives vectors of {dimensions} dimensions; the catalogue holds {DIMENSIONS}"
         )
-    return _tower(net, source.digest)
+    return _tower(net, source)
 
 
 def whole_model(source: Source) -> Any:
@@ -167,11 +168,15 @@ def whole_model(source: Source) -> Any:
         )
 
 
-def _tower(net: Any, digest: str) -> Tower:
+def _tower(net: Any, source: Source) -> Tower:
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     size = net.image_size[0] if isinstance(net.image_size, tuple) else net.image_size
-    return Tower(net, size, net.image_mean, net.image_std, digest or _digest(net))
+    digest = source.digest or _digest(net)
+    # Transformers gain nothing from it.
+    is_own = source.architecture.startswith(architectures.OWN)
+    quick = traced(net, size=size) if is_own else net
+    return Tower(quick, size, net.image_mean, net.image_std, digest)
 
 
 def _digest(net: "torch.nn.Module") -> str:
