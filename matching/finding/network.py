@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The film is given twice: by its own spread of grey, and by its surroundings' (see `picture`).
+# The film is given twice, compared with its wide and its near surroundings (see `picture`).
 CHANNELS_IN = 2
-# Logit of being a fixture; platform x, y and apex x, y as seen from the cell; log of the width.
-CHANNELS_OUT = 6
+# Logit of being a fixture; x, y of its upper and of its lower end as seen from the cell; log of
+# its width; logit of its platform being the upper end.
+CHANNELS_OUT = 7
 WIDTHS = (16, 32, 64, 96, 96, 64)
 DECODED = 48
 
@@ -45,7 +46,7 @@ class Stage(nn.Module):
 
 
 class FinderNetwork(nn.Module):
-    """(n, 2, height, width) to (n, 6, height / 4, width / 4), both sides multiples of 64."""
+    """(n, 2, height, width) to (n, 7, height / 4, width / 4), both sides multiples of 64."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,8 +13,9 @@ SIDE = 256
 # searched a second time at this size.
 WIDE = 1.5
 WIDE_SIDE = 1024
-# Surroundings that a pixel is compared with, in pixels of the copy.
-AROUND = 49
+# Sides of the surroundings that a pixel is compared with, in pixels of the copy, and by how
+# much smaller a copy is enough to know their mean.
+AROUND = ((252, 4), (50, 2))
 # Both sides of the network's input are multiples of this.
 MULTIPLE = 64
 
@@ -43,17 +44,31 @@ def _copy(film: Image.Image, side: int) -> tuple[Array, float]:
 
 
 def standardised(grey: Array) -> Array:
-    """(rows, columns) of 0…255 to (2, rows, columns): how far each pixel lies from the film's
-    mean, and from its surroundings', in spreads."""
+    """(rows, columns) of 0…255 to (2, rows, columns): how far each pixel lies from the mean of
+    its wide and of its near surroundings, in their spreads.
+
+    Never from the whole film's: a part of a panoramic film looks as it would on its own.
+    """
+    light = grey.astype(np.float32) / 255
+    return np.stack([_compared(light, size, coarse) for size, coarse in AROUND])
+
+
+def _compared(light: Array, size: int, coarse: int) -> Array:
     import cv2
 
-    light = grey.astype(np.float32) / 255
-    across = (light - light.mean()) / (light.std() + 0.05)
-    size = (AROUND, AROUND)
-    mean = cv2.blur(light, size, borderType=cv2.BORDER_REFLECT)
-    square = cv2.blur(light * light, size, borderType=cv2.BORDER_REFLECT)
-    spread = np.sqrt(np.maximum(square - mean * mean, 0))
-    return np.stack([across, (light - mean) / (spread + 0.05)])
+    mean, square = (_mean(values, size, coarse) for values in (light, light * light))
+    return (light - mean) / (cv2.sqrt(np.maximum(square - mean * mean, 0)) + 0.05)
+
+
+def _mean(values: Array, size: int, coarse: int) -> Array:
+    """The mean of each pixel's surroundings, worked out on a copy `coarse` times smaller."""
+    import cv2
+
+    rows, columns = values.shape
+    shape = (max(columns // coarse, 1), max(rows // coarse, 1))
+    small = cv2.resize(values, shape, interpolation=cv2.INTER_AREA)
+    mean = cv2.blur(small, (size // coarse, size // coarse), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.resize(mean, (columns, rows), interpolation=cv2.INTER_LINEAR))
 
 
 def padded(channels: Array) -> Array:

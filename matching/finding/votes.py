@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from matching.boxes import Box
-from matching.finding.geometry import box_between, covered
+from matching.finding.geometry import box_between, covered, ends
 
 Array = np.ndarray[Any, Any]
 
@@ -20,6 +20,8 @@ MOST_VOTES = 1500
 NEAR_ACROSS, NEAR_ALONG = 0.5, 0.3
 # Two boxes of which the smaller lies in the other by more than this are the same fixture.
 SAME = 0.4
+# The part of the votes, the surest, that say where a box about lies.
+SUREST = 0.3
 # The part of a fixture's cells whose probability is its score.
 ASKED = 0.6
 # Pixels under which a cell knows no better by being nearer to an end.
@@ -28,26 +30,27 @@ NEAREST = 8.0
 
 @dataclass(frozen=True)
 class Vote:
-    """Boxes in pixels, one a row: the voting cell, platform and apex (n, 2), width and
-    probability (n,)."""
+    """Boxes in pixels, one a row: the voting cell, the upper and the lower end (n, 2), width,
+    probability of being a fixture and of the platform being the upper end (n,)."""
 
     cell: Array
-    platform: Array
-    apex: Array
+    upper: Array
+    lower: Array
     width: Array
     probability: Array
+    is_up: Array
 
     def of(self, rows: Array) -> "Vote":
         return Vote(*(part[rows] for part in self.parts))
 
     @property
     def parts(self) -> tuple[Array, ...]:
-        return self.cell, self.platform, self.apex, self.width, self.probability
+        return self.cell, self.upper, self.lower, self.width, self.probability, self.is_up
 
 
 def boxes(answer: Array) -> list[tuple[Box, float]]:
     """Boxes in pixels of the network's input, with scores 0…1, best first; `answer` is the
-    network's for one film, (6, rows, columns)."""
+    network's for one film, (7, rows, columns)."""
     left = read(answer)
     found = []
     while len(left.probability):
@@ -59,20 +62,26 @@ def boxes(answer: Array) -> list[tuple[Box, float]]:
 
 def read(answer: Array) -> Vote:
     """The votes of all cells that are more than unlikely, most probable first."""
-    probability = 1 / (1 + np.exp(-answer[0]))
+    probability = _share(answer[0])
     rows, columns = np.nonzero(probability > LEAST_PROBABILITY)
     order = np.argsort(-probability[rows, columns], kind="stable")[:MOST_VOTES]
     rows, columns = rows[order], columns[order]
-    cells = np.stack([columns, rows], axis=1) * STRIDE + (STRIDE - 1) / 2
+    cell = np.stack([columns, rows], axis=1) * STRIDE + (STRIDE - 1) / 2
     told = answer[1:, rows, columns].T
-    width = UNIT * np.exp(np.clip(told[:, 4], -4, 4))
     return Vote(
-        cells,
-        cells + UNIT * told[:, 0:2],
-        cells + UNIT * told[:, 2:4],
-        width,
+        cell,
+        cell + UNIT * told[:, 0:2],
+        cell + UNIT * told[:, 2:4],
+        UNIT * np.exp(np.clip(told[:, 4], -4, 4)),
         probability[rows, columns],
+        _share(told[:, 5]),
     )
+
+
+def _share(logit: Array) -> Array:
+    """0…1 of a logit."""
+    share: Array = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return share
 
 
 def without_doubles(found: list[tuple[Box, float]]) -> list[tuple[Box, float]]:
@@ -85,10 +94,10 @@ def without_doubles(found: list[tuple[Box, float]]) -> list[tuple[Box, float]]:
 
 def _members(votes: Vote) -> Array:
     """Which votes mean the same box as the first, (n,) of bool; the first always does."""
-    axis = votes.apex[0] - votes.platform[0]
+    axis = votes.lower[0] - votes.upper[0]
     height = max(float(np.hypot(*axis)), 1.0)
     down = axis / height
-    off = (votes.platform + votes.apex) / 2 - (votes.platform[0] + votes.apex[0]) / 2
+    off = (votes.upper + votes.lower) / 2 - (votes.upper[0] + votes.lower[0]) / 2
     along, across = np.abs(off @ down), np.abs(off @ np.array([down[1], -down[0]]))
     near = (along < NEAR_ALONG * height) & (across < NEAR_ACROSS * votes.width[0])
     near[0] = True
@@ -96,21 +105,43 @@ def _members(votes: Vote) -> Array:
 
 
 def _merged(votes: Vote) -> tuple[Box, float]:
-    """One box, the mean of all ends, and how sure: the mean probability of the surest of the
-    cells that a fixture of this size has, 0 for those that do not vote."""
-    down = votes.apex[0] - votes.platform[0]
-    agrees = ((votes.apex - votes.platform) @ down > 0)[:, None]
-    top = np.where(agrees, votes.platform, votes.apex)
-    bottom = np.where(agrees, votes.apex, votes.platform)
-    weight = votes.probability
-    if (weight * agrees[:, 0]).sum() < weight.sum() / 2:
-        top, bottom = bottom, top
-    platform, apex = (_end(part, votes.cell, weight) for part in (top, bottom))
-    width = float(np.exp(np.average(np.log(votes.width), weights=weight)))
-    box = box_between(platform, apex, width)
+    """One box, the mean of what is voted for, and how sure: the mean probability of the surest
+    of the cells that a fixture of this size has, 0 for those that do not vote.
+
+    Cells about a fixture, on its crown or beside it, were never trained to say where it ends:
+    in the end only those in its core do.
+    """
+    box = _averaged(votes.of(np.arange(len(votes.cell)) <= len(votes.cell) * SUREST))
+    for _again in range(2):
+        core = _in_core(box, votes.cell)
+        box = _averaged(votes.of(core)) if core.any() else box
     cells = CORE_ACROSS * CORE_ALONG * box.width * box.height / STRIDE**2
     asked = max(round(ASKED * cells), 1)
-    return box, float(weight[:asked].sum() / asked)
+    return box, float(votes.probability[:asked].sum() / asked)
+
+
+def _averaged(votes: Vote) -> Box:
+    # Of a fixture that lies flat some cells may take the one end for the upper, some the other.
+    axis = votes.lower[0] - votes.upper[0]
+    agrees = (votes.lower - votes.upper) @ axis > 0
+    first = np.where(agrees[:, None], votes.upper, votes.lower)
+    last = np.where(agrees[:, None], votes.lower, votes.upper)
+    weight = votes.probability
+    platform, apex = (_end(part, votes.cell, weight) for part in (first, last))
+    if np.average(np.where(agrees, votes.is_up, 1 - votes.is_up), weights=weight) < 0.5:
+        platform, apex = apex, platform
+    width = float(np.exp(np.average(np.log(votes.width), weights=weight)))
+    return box_between(platform, apex, width)
+
+
+def _in_core(box: Box, cell: Array) -> Array:
+    """Which cells lie in the core of the box, (n,) of bool."""
+    platform, apex = (np.array(end) for end in ends(box))
+    down = (apex - platform) / max(box.height, 1e-6)
+    off = cell - (platform + apex) / 2
+    along, across = np.abs(off @ down), np.abs(off @ np.array([down[1], -down[0]]))
+    core: Array = (along <= CORE_ALONG * box.height / 2) & (across <= CORE_ACROSS * box.width / 2)
+    return core
 
 
 def _end(told: Array, cell: Array, weight: Array) -> Array:

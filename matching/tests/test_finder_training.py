@@ -37,7 +37,8 @@ def scene(*boxes: Box) -> Scene:
 
 def as_answer(scene: Scene) -> np.ndarray:  # type: ignore[type-arg]
     wanted = target(scene)
-    return np.concatenate([(12 * wanted.fixture - 6)[None], wanted.told])
+    sure, way = 12 * wanted.fixture - 6, 12 * wanted.is_up - 6
+    return np.concatenate([sure[None], wanted.told, way[None]])
 
 
 def test_what_is_asked_for_is_what_is_read() -> None:

@@ -13,11 +13,11 @@ LOWER = Box(60, 100, 26, 70, 12)
 
 def answer(*boxes: Box, sure: float = 4.0) -> np.ndarray:  # type: ignore[type-arg]
     """What a network without fault would say of a film of 192 × 192 pixels."""
-    channels = np.zeros((6, 48, 48), dtype=np.float32)
+    channels = np.zeros((7, 48, 48), dtype=np.float32)
     channels[0] = -8
     y, x = np.indices((48, 48)) * votes.STRIDE + (votes.STRIDE - 1) / 2
     for box in boxes:
-        (left, top), (right, bottom) = ends(box)
+        (left, top), (right, bottom) = sorted(ends(box), key=lambda end: end[1])
         down = np.array([right - left, bottom - top]) / box.height
         along = (x - box.x) * down[0] + (y - box.y) * down[1]
         across = (x - box.x) * down[1] - (y - box.y) * down[0]
@@ -26,6 +26,7 @@ def answer(*boxes: Box, sure: float = 4.0) -> np.ndarray:  # type: ignore[type-a
         for channel, told in enumerate((left - x, top - y, right - x, bottom - y)):
             channels[channel + 1][here] = told[here] / votes.UNIT
         channels[5][here] = np.log(box.width / votes.UNIT)
+        channels[6][here] = 5 if ends(box)[0][1] < ends(box)[1][1] else -5
     return channels
 
 
@@ -46,15 +47,18 @@ def test_neighbours_that_touch_stay_two() -> None:
     assert len(votes.boxes(answer(one, other))) == 2
 
 
-def test_a_few_cells_that_mistake_apex_for_platform_are_outvoted() -> None:
-    told = answer(LOWER)
+@pytest.mark.parametrize("truth", [LOWER, UPPER, Box(90, 90, 24, 80, 88), Box(90, 90, 24, 80, -89)])
+def test_a_few_cells_that_take_one_end_for_the_other_are_outvoted(truth: Box) -> None:
+    told = answer(truth)
     rows, columns = np.nonzero(told[0] > 0)
-    few = rows[:6], columns[:6]
-    told[1:3][:, *few], told[3:5][:, *few] = told[3:5][:, *few].copy(), told[1:3][:, *few].copy()
+    ends_swapped, way_mistaken = (rows[:6], columns[:6]), (rows[-9:], columns[-9:])
+    told[1:5][:, *ends_swapped] = told[[3, 4, 1, 2]][:, *ends_swapped]
+    told[6][ends_swapped] *= -1
+    told[6][way_mistaken] *= -1
     ((box, _score),) = votes.boxes(told)
 
-    assert overlap(box, LOWER) > 0.99
-    assert turned_by(box, LOWER) < 1
+    assert overlap(box, truth) > 0.99
+    assert turned_by(box, truth) < 1
 
 
 def test_a_single_cell_is_hardly_believed() -> None:

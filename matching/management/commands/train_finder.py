@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, default=finder.WEIGHTS, help="a .safetensors file")
-        parser.add_argument("--steps", type=int, default=3000)
+        parser.add_argument("--steps", type=int, default=2400)
         parser.add_argument("--batch", type=int, default=16, help="films in each step")
         parser.add_argument("--device", help="cpu or cuda; a GPU where there is one")
         parser.add_argument("--fresh", action="store_true", help="forget an interrupted training")

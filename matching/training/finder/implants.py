@@ -17,13 +17,13 @@ def draw_fixture(light: Array, rng: Generator, place: Place) -> Box:
     """Draw one fixture whose platform is about at `place`, and at times something screwed
     into it, in place; the answer is its box."""
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.4:
         box, top, seat = _solid(light, rng, place)
-    elif kind < 0.85:
+    elif kind < 0.7:
         box, top, seat = _silhouette(light, rng, place)
     else:
         box, top, seat = _banded(light, rng, place)
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         turned = replace(place, **dict(zip(("x", "y"), _above(place, top), strict=True)))
         restored(light, rng, turned, seat)
     return box
@@ -64,7 +64,7 @@ def _silhouette(light: Array, rng: Generator, place: Place) -> tuple[Box, float,
         _inner(light, rng, place, length, body, grey)
     if rng.random() < 0.25:
         line(light, points, rng.uniform(0.7, 1), rng.uniform(0.2, 0.5) * place.scale)
-    return place.box(0, length, 2 * float(half.max())), 0.0, float(half[0]) * rng.uniform(0.6, 1)
+    return place.box(0, length, 2 * float(half.max())), 0.0, float(half[0]) * rng.uniform(0.4, 0.85)
 
 
 def _profile(rng: Generator, share: Array) -> Array:
@@ -115,23 +115,24 @@ def _banded(light: Array, rng: Generator, place: Place) -> tuple[Box, float, flo
         strip = outline(np.array([0, thick]) + share * length, np.array([reach, 0.95 * reach]))
         fill(light, place.points(*strip), min(grey + rng.uniform(-0.15, 0.3), 1))
     width = 2 * half * (out if bands else 1)
-    return place.box(0, length, width), 0.0, half * rng.uniform(0.5, 0.95)
+    return place.box(0, length, width), 0.0, half * rng.uniform(0.4, 0.85)
 
 
 def restored(light: Array, rng: Generator, place: Place, seat: float) -> None:
     """A cover screw, a healing cap, an abutment or a crown on a seat of half width `seat` mm,
     its foot at `place`, in place."""
     kind, grey = rng.random(), rng.uniform(0.65, 1)
-    if kind < 0.2:
-        part = outline(np.array([-rng.uniform(0.3, 1.2), 0.3]), np.full(2, seat))
-    elif kind < 0.5:
-        tall, wide = rng.uniform(1.5, 6), seat * rng.uniform(0.6, 1.8)
+    if kind < 0.35:
+        tall, wide = rng.uniform(0.4, 3), seat * rng.uniform(0.8, 1.1)
+        part = outline(np.array([-tall, 0.3]), np.full(2, wide))
+    elif kind < 0.6:
+        tall, wide = rng.uniform(1.5, 6), seat * rng.uniform(0.6, 2)
         part = outline(np.array([-tall, -0.6 * tall, 0.2]), np.array([wide, wide, seat]))
     else:
         tall = rng.uniform(3, 7)
         part = outline(np.array([-tall, 0.2]), np.array([seat * rng.uniform(0.4, 0.9), seat]))
     fill(light, place.points(*part), grey)
-    if kind > 0.6:
+    if kind > 0.7:
         low = replace(
             place, **dict(zip(("x", "y"), _above(place, -rng.uniform(0, 2)), strict=True))
         )

@@ -24,7 +24,7 @@ BLOCK, USES = 1024, 4
 STRIDE_IN_BLOCK = 389
 RATE, WARM_UP, DECAY = 2e-3, 200, 0.01
 # What is kept of the averaged weights at each step.
-KEPT = 0.998
+KEPT = 0.996
 SAVE_EVERY = 200
 
 

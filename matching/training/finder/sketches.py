@@ -11,7 +11,7 @@ from matching.boxes import Box
 from matching.finding.geometry import covered
 from matching.training.finder.canvas import Place, picture, write
 from matching.training.finder.implants import draw_fixture
-from matching.training.finder.scene import Array, Scene
+from matching.training.finder.scene import Array, Scene, sorted_out
 from matching.training.finder.surroundings import background, clutter, tooth
 
 SIDES = (200, 340)
@@ -34,7 +34,7 @@ def sketch(rng: Generator) -> Scene:
     for place in free[: int(rng.integers(0, MOST_FIXTURES + 1))]:
         boxes.append(draw_fixture(light, rng, place))
     _labelled(light, rng)
-    return Scene(picture(light), tuple(_apart(boxes)))
+    return sorted_out(Scene(picture(light), tuple(_apart(boxes))))
 
 
 def _row(rng: Generator, shape: tuple[int, int], scale: float) -> list[Place]:
