@@ -16,7 +16,8 @@ from cases.models import Case, CaseImage, Finding, Result
 from implants.reference_state import Doubt
 from matching import finder, quality
 from matching.boxes import Box
-from matching.confidence import Scored, band, lowest
+from matching.calibration import Limits, limits_for
+from matching.confidence import Scored, band, lowest, probability
 from matching.finder import Found
 from matching.matcher import Match, look_up
 from matching.radiograph import DecoderBusy, Radiograph, RadiographError
@@ -164,8 +165,26 @@ def band_of(case: Case) -> str:
 
 def rated(finding: Finding, doubts: Collection[str] = ()) -> str:
     """The band of a finding by its stored results, with these doubts about its film."""
-    ranked = cast(list[Scored], [one for one in finding.results.all() if one.rank])
-    return band(ranked, is_unknown=finding.is_unknown, doubts=doubts)
+    ranked, limits = _measured(finding)
+    return band(ranked, limits=limits, is_unknown=finding.is_unknown, doubts=doubts)
+
+
+def chance(finding: Finding) -> float | None:
+    """That the comparison's first candidate is right, 0…1, by decisions of people; None while
+    there are too few of them (see `matching.calibration`)."""
+    ranked, limits = _measured(finding)
+    return None if finding.is_unknown else probability(ranked, limits=limits)
+
+
+def _measured(finding: Finding) -> tuple[list[Scored], Limits | None]:
+    """Its stored candidates in their order, and the limits of the encoder that found them."""
+    ranked = sorted((one for one in finding.results.all() if one.rank), key=_rank)
+    limits = limits_for(ranked[0].encoder) if ranked else None
+    return cast(list[Scored], ranked), limits
+
+
+def _rank(result: Result) -> int:
+    return result.rank or 0
 
 
 def _results(finding: Finding, found: Match) -> list[Result]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps as installed
+
 from cases.models import RejectionReason
 
 Outcome = RejectionReason.Outcome
@@ -96,14 +98,18 @@ INITIAL_REASONS: tuple[tuple[Outcome, str, str, int], ...] = (
 )
 
 
-def ensure(sender: Any = None, apps: Any = None, **kwargs: Any) -> None:
-    """Write the first reasons where there are none, after a migration that has their table."""
-    if apps is None or not _is_known(apps) or RejectionReason.objects.exists():
+def ensure(sender: Any = None, apps: Any = installed, **kwargs: Any) -> None:
+    """Write the first reasons where there are none, after a migration that has their table, and
+    after a flush, which names no apps."""
+    if not _is_known(apps) or RejectionReason.objects.exists():
         return
-    for outcome, label, text, position in INITIAL_REASONS:
-        RejectionReason.objects.get_or_create(
-            outcome=outcome, label=label, defaults={"text": text, "position": position}
-        )
+    RejectionReason.objects.bulk_create(
+        [
+            RejectionReason(outcome=outcome, label=label, text=text, position=position)
+            for outcome, label, text, position in INITIAL_REASONS
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _is_known(apps: Any) -> bool:

@@ -26,6 +26,8 @@ from implants.vocabulary import (
 # Of a size as dentists write it, `4,3 x 10 mm`, only the numbers are looked for.
 _BETWEEN_NUMBERS = re.compile(r"(?<=\d) ?(?:(?:mm ?)?[x×] ?(?=\d)|mm\b)", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,2})?")
+# What a condition costs grows with the square of its words.
+MAX_WORDS = 50
 
 
 def fits(seen: Mapping[str, str], *, prefix: str = "") -> models.Q:
@@ -53,9 +55,13 @@ class ImplantQuerySet(models.QuerySet["Implant"]):
 
     def search(self, text: str) -> Self:
         """Every word must occur in the manufacturer, the line or the type; a number may be
-        the diameter or the length instead: `Helix 4,3 x 10` finds the line in that size."""
+        the diameter or the length instead: `Helix 4,3 x 10` finds the line in that size. More
+        words than any line has find nothing."""
         found = self
-        for word in _BETWEEN_NUMBERS.sub(" ", " ".join(text.split())).split():
+        words = dict.fromkeys(_BETWEEN_NUMBERS.sub(" ", " ".join(text.split())).lower().split())
+        if len(words) > MAX_WORDS:
+            return self.none()
+        for word in words:
             asked = (
                 models.Q(manufacturer__icontains=word)
                 | models.Q(name__icontains=word)

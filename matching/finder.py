@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 WEIGHTS = Path(__file__).parent / "weights" / "finder.safetensors"
 # A panoramic film may show a fixture in the place of every other tooth.
 PROPOSALS = 12
-# Below this a box is more often wrong than right on phantoms of level "clinic"; among the many
-# teeth of a panoramic film more of them are.
-LEAST_SCORE = 0.49
-LEAST_SCORE_WIDE = 0.52
+# As many of the first guesses get a closer look.
+LOOKED_AT = 20
+# Below these a box is more often wrong than right on phantoms of level "clinic".
+LEAST_SCORE, LEAST_SURE = 0.4, 0.5
 
 
 @dataclass(frozen=True)
@@ -67,23 +67,32 @@ def best(image: Image.Image) -> Box | None:
     return next(iter(propose(image)), None)
 
 
-def _find(image: Image.Image) -> list[Found]:
+def guesses(image: Image.Image, *, least: float) -> list[tuple[Box, float]]:
+    """What may be a fixture at first sight, with a score of at least `least`, best first."""
     rated = [
         (scaled(box, 1 / factor), score)
         for grey, factor in picture.copies(image)
         for box, score in votes.boxes(_answer(grey))
-        if score >= (LEAST_SCORE if max(grey.shape) <= picture.SIDE else LEAST_SCORE_WIDE)
+        if score >= least
     ]
-    near = [pair for pair in votes.without_doubles(rated) if _fits(pair[0], image)][:PROPOSALS]
-    exact = [(_closer(image, box), score) for box, score in near]
-    return [Found(*pair) for pair in votes.without_doubles(exact)]
+    return [pair for pair in votes.without_doubles(rated) if _fits(pair[0], image)]
 
 
-def _closer(image: Image.Image, box: Box) -> Box:
-    """The box after a closer look; as it was where that look went astray."""
-    closer = refining.refined(image, box)
+def _find(image: Image.Image) -> list[Found]:
+    looked_at = [
+        (*_closer(image, box), score)
+        for box, score in guesses(image, least=LEAST_SCORE)[:LOOKED_AT]
+    ]
+    exact = [(box, math.sqrt(score * sure)) for box, sure, score in looked_at if sure >= LEAST_SURE]
+    return [Found(*pair) for pair in votes.without_doubles(exact)[:PROPOSALS]]
+
+
+def _closer(image: Image.Image, box: Box) -> tuple[Box, float]:
+    """The box after a closer look, and how sure that was of a fixture; the box as it was where
+    that look went astray."""
+    closer, sure = refining.refined(image, box)
     has_strayed = math.hypot(closer.x - box.x, closer.y - box.y) > box.height / 2
-    return box if has_strayed or not _fits(closer, image) else closer
+    return (box if has_strayed or not _fits(closer, image) else closer), sure
 
 
 def _answer(grey: picture.Array) -> picture.Array:

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from cases import tilted
+from cases import candidates, tilted
 from cases.models import CaseImage, Finding, ReferenceProposal, Result
 from cases.panel.forms import NEGATIVE, Said
 from cases.ranking import Ranked
@@ -210,6 +210,13 @@ class FixtureBlock:
     def shown_band(self) -> str:
         """Empty for an untrained encoder: the whole page says so."""
         return self.finding.band if self.finding.band != Band.UNTRAINED else ""
+
+    @cached_property
+    def chance_percent(self) -> int | None:
+        """How often the comparison's first candidate was right in decisions that stood alike;
+        None while too few are known, and for a fixture that is decided."""
+        told = None if self.finding.outcome else candidates.chance(self.finding)
+        return None if told is None else round(100 * told)
 
     @cached_property
     def look_alikes(self) -> list[list[Pick]]:

@@ -20,6 +20,8 @@ from cases.tests.making_cases import (
     queue,
 )
 from implants.models import Implant, ReferenceImage
+from matching.calibration import LEAST_DECISIONS
+from matching.models import Calibration
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +86,25 @@ def test_similarity_is_written_with_three_decimals_and_no_percent(client, review
 
     assert "0,986" in content
     assert "%" not in content.partition("<main")[2].partition("</main>")[0]
+
+
+def test_how_often_such_a_candidate_was_right_is_told_once_200_decisions_say_so(
+    client, reviewer, case
+):
+    encoder = Result.objects.filter(finding__case_image__case=case).first().encoder
+    measured = Calibration.objects.create(
+        encoder=encoder,
+        limits={"probability": [[0.0, 0.83], [2.0, 0.83]]},
+        measured={"decisions": LEAST_DECISIONS - 1},
+    )
+    assert "data-chance" not in html(client.get(page(case)))
+
+    measured.measured = {"decisions": LEAST_DECISIONS}
+    measured.save()
+
+    content = html(client.get(page(case)))
+    assert "data-chance" in content
+    assert "83%" in content
 
 
 def test_a_phantom_reference_is_named_as_one(client, reviewer, implants, case, film):

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.files.base import ContentFile
+from django.core.management.sql import emit_post_migrate_signal
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -126,14 +128,16 @@ def test_a_reader_does_not_edit_reasons(client: Client, reader: Any) -> None:
 
 
 def test_what_staff_made_of_the_reasons_is_left_alone() -> None:
-    from django.apps import apps
-
     kept = RejectionReason.objects.order_by("pk")[0]
     RejectionReason.objects.exclude(pk=kept.pk).delete()
-    reasons.ensure(apps=apps)
+    reasons.ensure()
     assert RejectionReason.objects.get() == kept
-    kept.delete()
-    reasons.ensure(apps=apps)
+
+
+@pytest.mark.parametrize("named", [{}, {"apps": apps}], ids=["after a flush", "after a migration"])
+def test_where_all_reasons_are_gone_the_first_ones_are_written_again(named: Any) -> None:
+    RejectionReason.objects.all().delete()
+    emit_post_migrate_signal(verbosity=0, interactive=False, db="default", **named)
     assert RejectionReason.objects.count() == len(reasons.INITIAL_REASONS)
 
 

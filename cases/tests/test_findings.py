@@ -20,7 +20,9 @@ from cases.ranking import Ranking, rank
 from cases.tests.making_cases import matched_case
 from cases.verdicts import ReviewError, StateConflict
 from implants.models import Implant, ReferenceImage
+from matching import calibration
 from matching.boxes import Box, BoxError
+from matching.calibration import Limits, Measured
 from matching.encoder import get_encoder
 from matching.matcher import CatalogueEmpty
 from matching.models import Embedding
@@ -56,8 +58,13 @@ def test_the_finding_keeps_what_it_was_searched_by(case: Case, image: CaseImage)
     assert (finding.box, finding.proposed_by) == (None, "finder")
 
 
-def test_the_case_has_the_band_of_its_candidates(case: Case) -> None:
-    assert Case.objects.get().band == "untrained"
+def test_the_case_has_the_band_of_its_candidates_lowered_by_doubts(
+    catalogue: list[Implant], film: Callable[..., bytes]
+) -> None:
+    calibration.save(Measured(get_encoder().id, Limits(high=0.0)))
+    case = matched_case(film())
+    assert "too_small" in case.images.get().doubts
+    assert (case.band, Finding.objects.get().band) == ("medium", "medium")
 
 
 def test_the_film_has_a_thumbnail(case: Case, image: CaseImage) -> None:

@@ -14,8 +14,10 @@ from cases.panel.desk import RANKED_AT_ONCE
 from cases.tests.making_cases import act, finding_of, html, make_case, matched_case, page, queue
 from cases.verdicts import Choice, ReviewError, Verdict
 from implants.catalogue import demo_catalogue
-from matching import finder
+from matching import calibration, finder
 from matching.boxes import Box
+from matching.calibration import Limits, Measured
+from matching.encoder import get_encoder
 from matching.phantoms import as_jpeg, render_film
 from matching.radiograph import load
 
@@ -188,8 +190,9 @@ def test_the_band_of_the_case_is_the_lowest_of_its_fixtures(case: Case, approver
     Finding.objects.filter(pk=second.pk).update(band="medium")
     image = first.case_image
 
+    calibration.save(Measured(get_encoder().id, Limits()))
     findings.mark(case_id=case.pk, image_id=image.pk, box=Box(30, 40, 40, 60), by=approver)
-    assert Case.objects.get().band == "untrained"
+    assert Case.objects.get().band == "low"
     added = Finding.objects.latest("pk")
     findings.remove(case_id=case.pk, finding_id=added.pk, by=approver)
     assert Case.objects.get().band == "medium"

@@ -1,6 +1,7 @@
 """A new reference is tried on what was decided before. Vectors lie in the plane of the first two
 axes, so that the cosine of two of them is that of the angle between them."""
 
+import json
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -15,6 +16,7 @@ from cases.models import Case, Finding, ReferenceProposal, Result
 from cases.tests.making_cases import finding_of, make_case
 from implants.models import Implant, ReferenceImage
 from matching import scoring
+from matching.encoder import ready_encoder
 from matching.models import Embedding
 
 ENCODER = "raiox-fixture/bundled@abc/fixture-v1"
@@ -171,6 +173,12 @@ def test_at_most_twenty_are_told(implants: list[Implant], refer: Any, decide: An
     assert Effect.of(found.as_json()) == found
 
 
+def tried(reference_id: int, **options: bool) -> str:
+    output = StringIO()
+    call_command("test_reference", str(reference_id), stdout=output, **options)
+    return output.getvalue()
+
+
 def test_scores_are_those_of_the_search() -> None:
     dice = np.random.default_rng(7)
     vectors = dice.normal(size=(40, 512)).astype(np.float32)
@@ -189,15 +197,26 @@ def test_scores_are_those_of_the_search() -> None:
 
 
 def test_the_command_says_what_a_reference_does(
-    implants: list[Implant], refer: Any, decide: Any, settings: Any, tmp_path: Any
+    implants: list[Implant], refer: Any, decide: Any
 ) -> None:
-    refer(implants[0], 20)
-    decide(implants[0], 0)
-    new = refer(implants[1], 1)
-    found = learning.effect_of_reference(reference_id=new.pk, encoder=ENCODER)
-    assert found is not None and found.moved[0].kind == "decision"
-    assert learning.effect_of_reference(reference_id=new.pk, encoder="another") is None
-    with pytest.raises(CommandError, match="random weights"):
-        call_command("test_reference", str(new.pk), stdout=StringIO())
+    encoder = ready_encoder().id
+    refer(implants[0], 20, encoder)
+    decide(implants[0], 0, encoder)
+    new = refer(implants[1], 1, encoder)
+    said = tried(new.pk)
+    assert f"{encoder}\ntried on 1 decisions" in said and "0 better, 1 worse" in said
+    assert f"({implants[0]}): place 1 without it, 2 with it; first is {implants[1]}" in said
+    assert json.loads(tried(new.pk, json=True))["moved"][0]["kind"] == "decision"
+
+
+def test_the_command_refuses_what_it_cannot_try(
+    implants: list[Implant], refer: Any, settings: Any
+) -> None:
     with pytest.raises(CommandError, match="no reference"):
-        call_command("test_reference", "0", stdout=StringIO())
+        tried(0)
+    of_another = refer(implants[1], 1)
+    with pytest.raises(CommandError, match="no vector"):
+        tried(of_another.pk)
+    settings.RAIOX_ENCODER = "ViT-B-32/random"
+    with pytest.raises(CommandError, match="random weights"):
+        tried(of_another.pk)

@@ -8,7 +8,9 @@ from cases import findings, tilted
 from cases.models import Case, CaseImage, Finding, Result
 from cases.tests.making_cases import act, finding_of, html, make_case, matched_case, page
 from cases.verdicts import ReviewError, StateConflict
+from matching import calibration
 from matching.boxes import Box
+from matching.calibration import Limits, Measured
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +43,16 @@ def test_a_tilted_film_lowers_the_bands_and_can_be_taken_back(
     content = html(client.post(act("tilt", case), {"upright": image.pk}))
     assert bands(case) == ("high", "high")
     assert 'name="tilted"' in content
+
+
+def test_where_limits_were_measured_they_make_the_bands_before_and_after(case: Case) -> None:
+    encoder = Result.objects.get(rank=1).encoder
+    calibration.save(Measured(encoder, Limits(medium=0.25)))
+    Case.objects.update(band="medium")
+    Finding.objects.update(band="medium")
+    for is_tilted, told in ((True, "low"), (False, "medium")):
+        tilted.say(case_id=case.pk, image_id=case.images.get().pk, is_tilted=is_tilted)
+        assert bands(case) == (told, told)
 
 
 def test_what_was_measured_stays_beside_the_reviewer_s_word(

@@ -13,6 +13,9 @@ from cases import intake, review, sweep
 from cases.films import ImageUnavailable, IncomingImage
 from cases.models import MAX_POSTPONED, Case, Finding, Result
 from cases.review import Choice, StateConflict
+from matching import calibration
+from matching.calibration import Limits, Measured
+from matching.encoder import get_encoder
 
 GOOD, LATE = "https://x.org/good", "https://x.org/late"
 
@@ -111,18 +114,21 @@ def test_a_good_film_does_not_wait_for_a_late_one_which_is_added_when_it_comes(
     assert case.status == Case.Status.PENDING
     assert case.images.get(source_url=LATE).is_awaited
     first = Finding.objects.get()
+    Case.objects.update(band="high")
+    Finding.objects.update(band="high")
+    calibration.save(Measured(get_encoder().id, Limits()))
 
     make_due(case)
     after = intake.process(case_id=case.pk, fetch=lambda url: film(seed=3))
     assert (after.status, after.next_try_at) == (Case.Status.PENDING, None)
     assert after.revision == case.revision + 1
     assert Finding.objects.count() == 2
-    assert Finding.objects.filter(pk=first.pk).exists()
+    first.refresh_from_db()
     assert not after.images.filter(is_awaited=True).exists()
     assert not Finding.objects.filter(vector=None).exists()
     late = after.images.get(source_url=LATE)
     assert late.thumbnail and late.suggested_boxes is not None
-    assert after.band == "untrained"
+    assert (first.band, after.band) == ("high", "low")
 
 
 def test_a_decision_made_without_the_late_film_is_refused_once_the_film_is_there(

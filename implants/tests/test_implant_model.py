@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.db import DataError, IntegrityError, transaction
 
-from implants.models import Implant, ReferenceImage
+from implants.models import MAX_WORDS, Implant, ReferenceImage
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +114,16 @@ def test_every_word_of_a_search_must_occur() -> None:
     assert list(Implant.objects.search("MORSE straumann")) == [blx]
     assert list(Implant.objects.search("helix straumann")) == []
     assert list(Implant.objects.search("  ")) == [other, blx]
+
+
+def test_a_word_that_is_said_often_is_asked_once_and_too_many_words_find_nothing() -> None:
+    blx = Implant.objects.create(manufacturer="Straumann", name="BLX")
+    often = Implant.objects.search("blx BLX " * 1000)
+    assert list(often) == [blx]
+    assert str(often.query) == str(Implant.objects.search("blx").query)
+    for count, found in ((MAX_WORDS, [blx]), (MAX_WORDS + 1, [])):
+        Implant.objects.update(name=" ".join(f"x{number}" for number in range(count)))
+        assert list(Implant.objects.search(Implant.objects.get().name)) == found
 
 
 def test_a_reference_keeps_its_digest_and_nothing_of_the_client_s_file_name(

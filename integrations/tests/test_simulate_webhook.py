@@ -24,7 +24,8 @@ FILM = b"\x89PNG\r\n\x1a\n not a real film"
 
 
 class Instance:
-    """Takes webhooks like Raiox: answers with a case number, fetches the files afterwards."""
+    """Takes webhooks like Raiox: answers with a case number, and fetches the files afterwards
+    unless consent was refused."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str], object]] = []
@@ -50,7 +51,7 @@ class Instance:
         submission = parse(request.POST.dict(), field_map={})
         self.received.append(submission)
         self.tokens += parse_qs(urlsplit(path).query).get("token", [])
-        if self.fetches:
+        if self.fetches and submission.consent is not False:
             urls = [url for url in submission.file_urls if url not in self._asked]
             self._asked.update(urls)
             self._threads.append(threading.Thread(target=self._fetch, args=(urls,)))
@@ -264,7 +265,8 @@ def test_every_shape_is_sent_and_its_films_are_served(
     if not submission.is_preview:
         wanted = {"several-files": 3, "several-uploads": 2}.get(shape, 1)
         assert len(submission.file_urls) == wanted
-        assert instance.films == [FILM] * wanted
+        is_left_alone = shape in ("consent-refused", "unanswered")
+        assert instance.films == [FILM] * (0 if is_left_alone else wanted)
     assert submission.problem == ""
 
 

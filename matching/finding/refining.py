@@ -1,8 +1,9 @@
-"""A second, closer look at a box: where exactly the fixture begins and ends.
+"""A second, closer look at a box: whether a fixture is in it, and where it begins and ends.
 
 The finder sees the whole film small. Here the surroundings of one box are cut out along its
 axis, and a small network says where platform and apex lie in them: a crop that is too long or
-too short costs more than any encoder gains.
+too short costs more than any encoder gains. It also tells roots of teeth from fixtures, for
+which the finder has few pixels.
 """
 
 import math
@@ -16,6 +17,7 @@ from django.conf import settings
 from PIL import Image
 
 from matching.boxes import Box
+from matching.finding.geometry import ends
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,14 +30,17 @@ WIDTH, HEIGHT = 96, 128
 # The window around a box, as shares of the box's own height and width.
 TALL = 1.9
 WIDE_BY_HEIGHT, WIDE_BY_WIDTH = 0.6, 1.2
-LOOKS = 2
+LOOKS = 3
 
 
-def refined(image: Image.Image, box: Box) -> Box:
-    """The box around the same fixture, closer to it; `image` is the film (mode L)."""
+def refined(image: Image.Image, box: Box) -> tuple[Box, float]:
+    """The box around the same fixture, closer to it, and how sure it is that there is one, 0…1;
+    `image` is the film (mode L)."""
+    told = 0.0
     for _look in range(LOOKS):
-        box = moved(box, _answer(seen(image, box)))
-    return box
+        answer = _answer(seen(image, box))
+        box, told = moved(box, answer), float(answer[5])
+    return box, 1 / (1 + math.exp(-max(min(told, 30.0), -30.0)))
 
 
 def window_of(box: Box) -> Box:
@@ -59,26 +64,41 @@ def standardised(part: Image.Image) -> Array:
 def moved(box: Box, answer: Array) -> Box:
     """The box that an answer means.
 
-    The five numbers are platform x and y and apex x and y, from the middle of `box` along its
-    own axes in units of its height, and the natural logarithm of the width in units of its own.
+    Its first five numbers are platform x and y and apex x and y, from the middle of the window
+    around `box`, x in units of its width and y in units of its height, and the natural
+    logarithm of the fixture's width in units of the window's: all of it can be seen in the
+    window alone, which is squeezed to one size whatever its shape was.
     """
-    platform_x, platform_y, apex_x, apex_y, width = (float(one) for one in answer)
+    window = window_of(box)
+    platform_x, apex_x = (float(one) * window.width for one in answer[0:4:2])
+    platform_y, apex_y = (float(one) * window.height for one in answer[1:4:2])
     turn = math.radians(box.angle)
     right, down = (platform_x + apex_x) / 2, (platform_y + apex_y) / 2
-    along, across = max(apex_y - platform_y, 0.05), apex_x - platform_x
-    lean = math.degrees(math.atan2(-across, along))
-    angle = (box.angle + lean + 180.0) % 360.0 - 180.0
+    along, across = max(apex_y - platform_y, 0.05 * box.height), apex_x - platform_x
+    angle = (box.angle - math.degrees(math.atan2(across, along)) + 180.0) % 360.0 - 180.0
     return Box(
-        box.x + box.height * (right * math.cos(turn) - down * math.sin(turn)),
-        box.y + box.height * (right * math.sin(turn) + down * math.cos(turn)),
-        box.width * math.exp(max(min(width, 1.0), -1.0)),
-        box.height * math.hypot(along, across),
+        box.x + right * math.cos(turn) - down * math.sin(turn),
+        box.y + right * math.sin(turn) + down * math.cos(turn),
+        window.width * math.exp(min(float(answer[4]), 0.0)),
+        math.hypot(along, across),
         angle if angle > -180.0 else 180.0,
     )
 
 
+def mend(box: Box, true: Box) -> Array:
+    """The five numbers that make `true` of `box`, float32 of shape (5,); see `moved`."""
+    window, turn = window_of(box), math.radians(box.angle)
+    shares = []
+    for x, y in ends(true):
+        right, down = x - box.x, y - box.y
+        shares.append((right * math.cos(turn) + down * math.sin(turn)) / window.width)
+        shares.append((down * math.cos(turn) - right * math.sin(turn)) / window.height)
+    return np.array([*shares, math.log(true.width / window.width)], np.float32)
+
+
 def new_network() -> "nn.Module":
-    """(n, 1, HEIGHT, WIDTH) to (n, 5); see `moved`."""
+    """(n, 1, HEIGHT, WIDTH) to (n, 6): the numbers of `moved`, and the logit of there being a
+    fixture at all."""
     from torch import nn
 
     sides = (1, 24, 48, 72, 96, 128)
@@ -88,7 +108,7 @@ def new_network() -> "nn.Module":
             layers += [nn.Conv2d(first, outputs, 3, stride, 1, bias=False)]
             layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
     flat = sides[-1] * (HEIGHT // 32) * (WIDTH // 32)
-    layers += [nn.Flatten(), nn.Linear(flat, 128), nn.ReLU(inplace=True), nn.Linear(128, 5)]
+    layers += [nn.Flatten(), nn.Linear(flat, 128), nn.ReLU(inplace=True), nn.Linear(128, 6)]
     return nn.Sequential(*layers)
 
 

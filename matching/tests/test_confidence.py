@@ -1,7 +1,9 @@
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from matching import calibration
 from matching.calibration import Limits, Measured
@@ -105,9 +107,11 @@ def test_a_case_is_as_sure_as_its_least_sure_fixture(bands: list[str], expected:
 
 class TestTheRuleInWords:
     @pytest.fixture(autouse=True)
-    def trained(self, settings: Any, db: None) -> None:
+    def trained(self, settings: Any, db: None) -> Iterator[None]:
         settings.RAIOX_ENCODER = "ViT-B-32/openai"
         settings.RAIOX_VIEWS = None
+        with translation.override("en"):
+            yield
 
     def test_says_which_lead_makes_which_band_and_what_was_reached(self) -> None:
         prefix, suffix = get_encoder().id_without_digest
@@ -123,7 +127,7 @@ class TestTheRuleInWords:
         }
         calibration.save(Measured(f"{prefix}0123abc{suffix}", LIMITS, figures))
         told = " ".join(rule_in_words())
-        for part in ("0,200", "120", "98%", "0,050", "0,500", "0,020", "8%", "12%", "400"):
+        for part in ("0.200", "120", "98%", "0.050", "0.500", "0.020", "8%", "12%", "400"):
             assert part in told, part
         assert "Phantoms are not patients." in told
 
@@ -131,7 +135,7 @@ class TestTheRuleInWords:
         calibration.save(Measured("ViT-L-14/openai@abc/other", LIMITS, {"films": 1}))
         told = " ".join(rule_in_words())
         assert "Nothing was measured" in told
-        assert "0,600" in told
+        assert "0.600" in told
 
     def test_says_that_random_weights_have_none(self, settings: Any) -> None:
         settings.RAIOX_ENCODER = "ViT-B-32/random"

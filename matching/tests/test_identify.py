@@ -11,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from implants.models import Implant, ReferenceImage
-from matching import identifying
+from matching import calibration, identifying
+from matching.calibration import Limits, Measured
 from matching.encoder import get_encoder
 from matching.identifying import Identified
 from matching.models import Embedding
@@ -55,6 +56,7 @@ def test_every_fixture_of_a_folder_is_a_row(catalogue: list[Implant], tmp_path: 
     (tmp_path / "deep" / "b.jpg").write_bytes(jpeg(phantom().image))
     written(tmp_path, "a.jpg", 0)
     (tmp_path / ".hidden.jpg").write_bytes(b"x")
+    calibration.save(Measured(get_encoder().id, Limits(similarity=2.0)))
     found = rows(identified(tmp_path))
     assert list(dict.fromkeys(one["file"] for one in found)) == [
         str(tmp_path / "a.jpg"),
@@ -66,7 +68,7 @@ def test_every_fixture_of_a_folder_is_a_row(catalogue: list[Implant], tmp_path: 
     assert {fixture["implant_id_1"], fixture["implant_id_2"]} == {str(i.pk) for i in catalogue}
     assert float(fixture["similarity_1"]) >= float(fixture["similarity_2"])
     assert (fixture["implant_id_3"], fixture["error"]) == ("", "")
-    assert fixture["band"] == "untrained"
+    assert (fixture["band"], fixture["unknown"]) == ("low", "yes")
 
 
 def test_json_has_the_candidates_nested(catalogue: list[Implant], tmp_path: Path) -> None:

@@ -366,6 +366,7 @@ def test_the_proposals_are_those_that_numpy_finds(
         cosines.setdefault(row.reference_image.implant_id, []).append(cosine)
     means = {owner: (first + second) / 2 for owner, (first, second) in cosines.items()}
     expected = sorted(means.items(), key=lambda item: -item[1])
+    calibration.save(Measured(get_encoder().id, Limits(similarity=2.0)))
     found = look_up(query, box=box, limit=4)
     assert [c.implant.pk for c in found.candidates] == [owner for owner, _cosine in expected]
     assert [c.similarity for c in found.candidates] == pytest.approx(
@@ -373,7 +374,7 @@ def test_the_proposals_are_those_that_numpy_finds(
     )
     assert {c.encoder for c in found.candidates} == {found.encoder} == {get_encoder().id}
     assert found.vector == pytest.approx(wanted)
-    assert (found.band, found.is_unknown) == ("untrained", None)
+    assert (found.band, found.is_unknown) == ("low", True)
     assert look_up(query, box=box).candidates == found.candidates[:3]
 
 

@@ -1,5 +1,6 @@
 """The training of the bundled encoder, in small: what it draws, minimises, and takes up again."""
 
+import hashlib
 import json
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -200,6 +201,15 @@ def test_the_weights_are_read_by_open_clip_as_any_checkpoint(trained, tmp_path):
     before, after = (network.vectors_of(pictures, model) for model in (trained[0], loaded))
     # Half precision is stored.
     assert (before * after).sum(axis=1) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_weights_can_be_read_by_whoever_may_read_the_folder(trained, tmp_path):
+    made = tmp_path / "new" / "weights.safetensors"
+    sha256 = network.save(trained[0], made, about={})
+    (tmp_path / "usual").touch()
+    assert made.stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert sha256 == hashlib.sha256(made.read_bytes()).hexdigest()
+    assert [one.name for one in made.parent.iterdir()] == [made.name]
 
 
 def test_an_identity_is_what_it_looks_like():

@@ -78,12 +78,22 @@ def has_bfloat16(device: str) -> bool:
 def save(model: Any, path: Path, *, about: Mapping[str, Any]) -> str:
     """Write the whole model as half-precision safetensors, `about` as its metadata; returns
     the hex sha256 of the file."""
-    from safetensors.torch import save_file
+    import safetensors.torch
 
     halves = {
         name: (values.half() if values.is_floating_point() else values).cpu().contiguous()
         for name, values in model.state_dict().items()
     }
+    about_it = {"raiox": json.dumps(about, sort_keys=True)}
+    content = safetensors.torch.save(halves, metadata=about_it)
+    replace(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file of the usual mode in one step, so that nobody ever loads half of it; its
+    folder is made if need be. (The file that safetensors writes is only its owner's to read.)"""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(halves, path, metadata={"raiox": json.dumps(about, sort_keys=True)})
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)

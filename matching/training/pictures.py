@@ -20,11 +20,16 @@ from matching.phantoms.anatomy import texture
 from matching.phantoms.facts import Shape
 from matching.phantoms.materials import BONE, CERAMIC, GOLD, JAW_MM, TITANIUM, cloud, smooth_step
 from matching.phantoms.profile import Array
-from matching.phantoms.restorations import fitting, mounted
+from matching.phantoms.restorations import Mounted, fitting, mounted
+from matching.training.mounts import random_mount
 from matching.training.pool import Pose, metal_at
 
 # Height of the fixture in pixels: from a panoramic film's to a good periapical one's.
 HEIGHTS = (60.0, 200.0)
+# Of what is screwed in.
+OF_ANY_FORM = 0.5
+# Of a box that is far too long.
+MOST_TOO_MUCH = 0.35
 RESTORED = (
     levels.BARE,
     levels.COVER,
@@ -75,7 +80,9 @@ def _window(rng: Generator, shape: Shape, pose: Pose, severity: float) -> Window
     scale = float(np.exp(rng.uniform(*np.log(HEIGHTS)))) / tall
     off = rng.normal(0, 0.015 + 0.025 * severity, 3)
     top, bottom = -tall * (0.5 + MARGIN + off[0]), tall * (0.5 + MARGIN + off[1])
-    half = shape.radius * (1 + rng.normal(0, 0.05 + 0.06 * severity)) + tall * MARGIN
+    top += _unseen(rng, shape, pose) * cosine - _too_much(rng) * tall
+    half = shape.radius * float(np.exp(rng.normal(0, 0.1 + 0.1 * severity)))
+    half += (bottom - top) * MARGIN / (1 + 2 * MARGIN)
     rows, columns = max(int((bottom - top) * scale), 24), max(int(2 * half * scale), 12)
     turn = np.radians(rng.normal(0, 1.0 + 3.5 * severity))
     right = (np.arange(columns, dtype=np.float32)[None, :] + 0.5) / scale - half + tall * off[2]
@@ -85,12 +92,25 @@ def _window(rng: Generator, shape: Shape, pose: Pose, severity: float) -> Window
     return Window(x, v, v / np.float32(cosine) + (shape.length + shape.top_z) / 2, scale)
 
 
+def _unseen(rng: Generator, shape: Shape, pose: Pose) -> float:
+    """How much of the fixture's upper end a box may leave out, mm: what stands above the
+    platform is often not told from the crown on it."""
+    if not pose.is_filled or rng.random() < 0.5:
+        return 0.0
+    return shape.platform_z - shape.top_z
+
+
+def _too_much(rng: Generator) -> float:
+    """By how much a box reaches beyond the platform, as a share of the fixture's height: caps and
+    abutments are of the same metal."""
+    return float(rng.uniform(0.0, MOST_TOO_MUCH)) if rng.random() < 0.15 else 0.0
+
+
 def _attenuation(
     rng: Generator, shape: Shape, pose: Pose, window: Window, severity: float
 ) -> Array:
     tissue = _tissue(rng, shape, window, severity)
-    kind = fitting(str(rng.choice(RESTORED)) if pose.is_filled else levels.BARE, shape)
-    on = mounted(rng, kind, shape, window.x, window.z)
+    on = _screwed_in(rng, shape, pose, window)
     metal = metal_at(pose, window.x, window.v)
     if shape.connection != Connection.ONE_PIECE:
         metal = np.maximum(metal, on.titanium)
@@ -98,6 +118,14 @@ def _attenuation(
     strength = TITANIUM * float(np.exp(rng.uniform(-0.5, 0.8)))
     seen: Array = strength * metal + CERAMIC * on.ceramic + GOLD * on.metal + tissue
     return seen
+
+
+def _screwed_in(rng: Generator, shape: Shape, pose: Pose, window: Window) -> Mounted:
+    is_any = pose.is_filled and shape.connection != Connection.ONE_PIECE
+    if is_any and rng.random() < OF_ANY_FORM:
+        return random_mount(rng, shape, window.x, window.z)
+    kind = fitting(str(rng.choice(RESTORED)) if pose.is_filled else levels.BARE, shape)
+    return mounted(rng, kind, shape, window.x, window.z)
 
 
 def _tissue(rng: Generator, shape: Shape, window: Window, severity: float) -> Array:
@@ -126,10 +154,10 @@ def _exposed(rng: Generator, attenuation: Array, scale: float, severity: float) 
     light *= np.float32(np.exp(rng.normal(0, 0.25 * severity)))
     light += np.float32(rng.uniform(0, 0.15 * severity))
     blur = float(rng.uniform(0.02, 0.04 + 0.09 * severity)) * scale
-    light = cv2.GaussianBlur(light, (0, 0), max(blur, 0.25))
+    light = cv2.GaussianBlur(light, (0, 0), max(blur, 0.25)).astype(np.float32, copy=False)
     noise = np.float32(rng.uniform(0.003, 0.02 + 0.045 * severity))
     light += noise * np.sqrt(light) * rng.standard_normal(light.shape, dtype=np.float32)
-    grey = 1 - np.clip(light, 0, 1)
+    grey: Array = 1 - np.clip(light, 0, 1)
     if rng.random() < 0.5 * severity:
         soft = cv2.GaussianBlur(grey, (0, 0), max(0.12 * scale, 0.6))
         grey = np.clip(grey + float(rng.uniform(0, 1.5)) * (grey - soft), 0, 1)

@@ -97,5 +97,5 @@ def metal_at(pose: Pose, x: Array, v: Array) -> Array:
 
     columns = ((x + pose.half) * pose.scale - 0.5).astype(np.float32)
     rows = ((v + pose.reach) * pose.scale - 0.5).astype(np.float32)
-    found: Array = cv2.remap(pose.metal, columns, rows, cv2.INTER_LINEAR, borderValue=0)
+    found = cv2.remap(pose.metal, columns, rows, cv2.INTER_LINEAR, borderValue=0)
     return found.astype(np.float32) * np.float32(STEP_MM)

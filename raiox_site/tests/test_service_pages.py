@@ -26,13 +26,13 @@ def test_healthcheck_has_the_shape_that_monitors_read(client: Client, db: None) 
     assert set(answer.json()) == {"status", "version"}
 
 
-def test_health_is_ok_while_a_worker_beats(client: Client, db: None) -> None:
+def test_health_is_ok_while_a_worker_beats(client: Client, db: None, settings: Any) -> None:
     heartbeat.beat()
     answer = client.get("/health")
     body = answer.json()
     assert answer.status_code == 200
     assert (body["database"], body["storage"], body["queue"]["status"]) == ("ok", "ok", "ok")
-    assert body["encoder"]["name"] == "ViT-B-32/random"
+    assert body["encoder"]["name"] == settings.RAIOX_ENCODER
 
 
 def test_health_is_red_when_the_encoder_cannot_be_loaded(

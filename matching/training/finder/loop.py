@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from matching.finding.network import FinderNetwork, laid_out
 from matching.finding.picture import standardised
 from matching.training.finder.films import film
 from matching.training.finder.targets import loss, target
 from matching.training.finder.variation import varied
+from matching.training.network import replace
 
 SEED = 20_261_122
 # Scenes are drawn in blocks and each is seen this many times, another way each time: drawing
@@ -62,13 +63,11 @@ def write_weights(plan: Plan, file: Path) -> None:
     """The averaged weights of the checkpoint as safetensors, in half precision but for
     counters; OSError where the file cannot be written."""
     saved = torch.load(plan.checkpoint, map_location="cpu", weights_only=True)
-    save_file(
-        {
-            name: (value.half() if value.is_floating_point() else value).contiguous()
-            for name, value in saved["averaged"].items()
-        },
-        file,
-    )
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in saved["averaged"].items()
+    }
+    replace(file, save(halves))
 
 
 @lru_cache(maxsize=BLOCK)
