@@ -79,20 +79,20 @@ def guesses(image: Image.Image, *, least: float) -> list[tuple[Box, float]]:
 
 
 def _find(image: Image.Image) -> list[Found]:
-    looked_at = [
-        (*_closer(image, box), score)
-        for box, score in guesses(image, least=LEAST_SCORE)[:LOOKED_AT]
+    seen = guesses(image, least=LEAST_SCORE)[:LOOKED_AT]
+    closer = refining.refined(image, [box for box, _score in seen])
+    exact = [
+        (_near(image, box, new), math.sqrt(score * sure))
+        for (box, score), (new, sure) in zip(seen, closer, strict=True)
+        if sure >= LEAST_SURE
     ]
-    exact = [(box, math.sqrt(score * sure)) for box, sure, score in looked_at if sure >= LEAST_SURE]
     return [Found(*pair) for pair in votes.without_doubles(exact)[:PROPOSALS]]
 
 
-def _closer(image: Image.Image, box: Box) -> tuple[Box, float]:
-    """The box after a closer look, and how sure that was of a fixture; the box as it was where
-    that look went astray."""
-    closer, sure = refining.refined(image, box)
-    has_strayed = math.hypot(closer.x - box.x, closer.y - box.y) > box.height / 2
-    return (box if has_strayed or not _fits(closer, image) else closer), sure
+def _near(image: Image.Image, box: Box, new: Box) -> Box:
+    """The new box; the one before where the closer look went astray."""
+    has_strayed = math.hypot(new.x - box.x, new.y - box.y) > box.height / 2
+    return box if has_strayed or not _fits(new, image) else new
 
 
 def _answer(grey: picture.Array) -> picture.Array:

@@ -8,6 +8,8 @@ which the finder has few pixels.
 
 import math
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from django.conf import settings
 from PIL import Image
 
 from matching.boxes import Box
-from matching.finding.geometry import ends
+from matching.finding.geometry import ends, scaled
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,16 +33,42 @@ WIDTH, HEIGHT = 96, 128
 TALL = 1.9
 WIDE_BY_HEIGHT, WIDE_BY_WIDTH = 0.6, 1.2
 LOOKS = 3
+# Pixels from platform to apex that are worth looking at.
+ENOUGH = 160.0
 
 
-def refined(image: Image.Image, box: Box) -> tuple[Box, float]:
-    """The box around the same fixture, closer to it, and how sure it is that there is one, 0…1;
-    `image` is the film (mode L)."""
-    told = 0.0
+def refined(image: Image.Image, boxes: Sequence[Box]) -> list[tuple[Box, float]]:
+    """For each box the one around the same fixture, closer to it, and how sure it is that there
+    is one, 0…1; `image` is the film (mode L)."""
+    if not boxes:
+        return []
+    small, factor = _reduced(image, min(box.height for box in boxes))
+    near = [scaled(box, factor) for box in boxes]
     for _look in range(LOOKS):
-        answer = _answer(seen(image, box))
-        box, told = moved(box, answer), float(answer[5])
-    return box, 1 / (1 + math.exp(-max(min(told, 30.0), -30.0)))
+        answers = _answers(np.stack([seen(small, box) for box in near]))
+        moves = zip(near, answers, strict=True)
+        near = [_bounded(moved(box, answer), max(small.size)) for box, answer in moves]
+    sure = 1 / (1 + np.exp(-np.clip(answers[:, 5], -30.0, 30.0)))
+    return [
+        (scaled(box, 1 / factor), share) for box, share in zip(near, sure.tolist(), strict=True)
+    ]
+
+
+def _reduced(image: Image.Image, height: float) -> tuple[Image.Image, float]:
+    """The film so small that a fixture of this height still has ENOUGH pixels, and the factor:
+    what is looked at takes as long on a large film as on a small one."""
+    factor = min(ENOUGH / height, 1.0)
+    if factor > 0.8:
+        return image, 1.0
+    size = (max(round(image.width * factor), 1), max(round(image.height * factor), 1))
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), factor
+
+
+def _bounded(box: Box, most: float) -> Box:
+    """No larger than the film, whatever the network said."""
+    if max(box.width, box.height) <= most:
+        return box
+    return replace(box, width=min(box.width, most), height=min(box.height, most))
 
 
 def window_of(box: Box) -> Box:
@@ -112,12 +140,13 @@ def new_network() -> "nn.Module":
     return nn.Sequential(*layers)
 
 
-def _answer(picture: Array) -> Array:
+def _answers(pictures: Array) -> Array:
+    """(n, HEIGHT, WIDTH) to (n, 6)."""
     import torch
 
     with torch.inference_mode():
-        answer: Array = _loaded()(torch.from_numpy(picture)[None, None])[0].numpy()
-    return answer
+        answers: Array = _loaded()(torch.from_numpy(pictures)[:, None]).numpy()
+    return answers
 
 
 _network: Any = None
