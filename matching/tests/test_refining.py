@@ -1,10 +1,15 @@
 """The closer look at a box."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from matching import finder
 from matching.boxes import Box
 from matching.finding import refining
+from matching.training import refiner
 from matching.training.scenes import shaken
 
 
@@ -27,3 +32,32 @@ def test_what_is_seen_of_a_box_is_its_surroundings_whatever_its_size() -> None:
 
         assert window.height > 1.5 * box.height
         assert window.width > 2 * box.width
+
+
+def test_a_film_is_not_looked_at_closer_than_it_needs() -> None:
+    film = Image.new("L", (2400, 3000), 90)
+    seen = refining.refined(film, [Box(1200.0, 1500.0, 300.0, 1000.0)])
+
+    assert len(seen) == 1
+    box, sure = seen[0]
+    assert 0 <= sure < finder.LEAST_SURE
+    assert max(box.width, box.height) <= 3000
+    assert refining.refined(film, []) == []
+
+
+def test_a_short_training_writes_weights_that_can_be_loaded(tmp_path: Path) -> None:
+    file = tmp_path / "refiner.safetensors"
+    losses = []
+    refiner.train(
+        file,
+        steps=2,
+        workers=0,
+        identities=8,
+        poses=1,
+        films=4,
+        report=lambda _step, loss: losses.append(loss),
+    )
+
+    assert len(losses) == 2
+    assert np.isfinite(losses).all()
+    assert not refining.load(file).training
