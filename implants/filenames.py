@@ -29,6 +29,7 @@ MAX_DIAMETER_MM = 20
 _DIAMETER = re.compile(r"(?P<line>.+?)[_ -]+(?P<mm>\d{1,2}(?:[.,]\d{1,2})?)\s*mm", re.IGNORECASE)
 _NUMBER = re.compile(r"[_ -]+\d{1,4}$")
 _MILLIMETRES = re.compile(r"\d[\s_-]*mm(?![^\W\d_])", re.IGNORECASE)
+_MILLIMETRES_AT_ONCE = re.compile(r"\dmm(?![^\W\d_])", re.IGNORECASE)
 _BRACKETS = re.compile(r"\((.*?)\)")
 
 
@@ -87,7 +88,8 @@ def parse(path: str, *, manufacturers: Iterable[str] = ()) -> NamedImplant:
     line, diameter = _line_and_diameter(rest)
     if not key(manufacturer) or not key(line) or key(line).isdecimal():
         raise NameNotUnderstood("the manufacturer or the line is missing")
-    if _MILLIMETRES.search(line):
+    # With a diameter after it, `SHORT 4 MM` is a part of the line's name.
+    if (_MILLIMETRES if diameter is None else _MILLIMETRES_AT_ONCE).search(line):
         raise NameNotUnderstood("the number before mm is not a diameter")
     if len(manufacturer) > MAX_MANUFACTURER or len(line) > MAX_LINE:
         raise NameNotUnderstood("the manufacturer or the line is too long")

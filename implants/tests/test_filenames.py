@@ -14,6 +14,7 @@ from implants.filenames import NamedImplant, NameNotUnderstood, key, name_keys, 
         ("ZIMMER_TAPERED_SCREW-VENT_4,7mm_1.webp", "Zimmer", "Tapered Screw-vent", "4.7"),
         ("zimmer_tsv_4mm.JPEG", "Zimmer", "TSV", "4"),
         ("STRAUMANN_BLX 4.5 mm 11.jpg", "Straumann", "BLX", "4.5"),
+        ("STRAUMANN_PLUS_SHORT_4_MM_4.1mm_01.jpg", "Straumann", "Plus Short 4 MM", "4.1"),
     ],
 )
 def test_manufacturer_line_and_diameter_are_read_from_a_full_name(

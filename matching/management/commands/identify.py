@@ -15,6 +15,7 @@ from matching import identifying
 from matching.encoder import EncoderError
 from matching.identifying import Identified
 from matching.matcher import CANDIDATES, CatalogueNotSearchable
+from matching.models import Embedding
 
 MOST_CANDIDATES = 20
 
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         if not 1 <= options["top"] <= MOST_CANDIDATES:
             raise CommandError(f"--top must lie between 1 and {MOST_CANDIDATES}.")
         films = identifying.films_at(options["places"], but=options["output"])
+        _check_catalogue()
         shown = tqdm(films, unit="film", disable=options["quiet"], file=sys.stderr)
         fixtures = identifying.identify(shown, limit=options["top"])
         try:
@@ -67,6 +69,17 @@ class Command(BaseCommand):
         else:
             with path.open("w", encoding="utf-8", newline="") as file:
                 yield file
+
+
+def _check_catalogue() -> None:
+    """Before anything is loaded or written. Raises CommandError."""
+    try:
+        is_empty = not Embedding.objects.searchable().exists()
+    except DatabaseError as error:
+        reason = str(error).partition("\n")[0]
+        raise CommandError(f"The catalogue cannot be read: {reason}.") from error
+    if is_empty:
+        raise CommandError("The catalogue has no reference films: see manage.py seed_implants.")
 
 
 def _write_csv(fixtures: Iterable[Identified], output: TextIO, limit: int) -> int:
