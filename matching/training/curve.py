@@ -1,7 +1,7 @@
 """The learning curve as a picture: SVG, without any script."""
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
+from html import escape
 
 WIDTH, HEIGHT = 720, 380
 LEFT, RIGHT, TOP, BOTTOM = 56, 190, 24, 44
