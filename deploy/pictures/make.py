@@ -42,8 +42,11 @@ def open_first_case(page: Page, base: str) -> None:
 
 
 def select_first(page: Page) -> None:
-    page.keyboard.press("1")
-    page.wait_for_selector("[data-candidate] [name=choice]:checked", state="attached")
+    """The key would take back what an earlier look has ticked."""
+    ticked = "[data-candidate] [name=choice]:checked"
+    if not page.locator(ticked).count():
+        page.keyboard.press("1")
+    page.wait_for_selector(ticked, state="attached")
 
 
 def mark_and_compare(page: Page) -> None:
