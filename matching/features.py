@@ -14,7 +14,7 @@ T = TypeVar("T")
 DEPTH = 20
 # What one contradiction costs, as a share of the distance from the first to the last of them:
 # cosines of one encoder spread far more than those of another.
-WEIGHT = 0.5
+WEIGHT = 0.75
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,9 @@ def test_without_decisions_there_is_nothing_to_evaluate(db: None) -> None:
 
 
 def test_the_gate_fails_when_top_three_fell(tmp_path: Path) -> None:
-    # All of one kind under five names: whoever is asked for is found by chance.
-    for n in range(10):
-        written(tmp_path, f"STRAUMANN_KIND{'ABCDE'[n % 5]}_4.0mm_{n}.jpg", 0, n)
+    # All of one kind under eight names: whoever is asked for is found by chance.
+    for n in range(16):
+        written(tmp_path, f"STRAUMANN_KIND{'ABCDEFGH'[n % 8]}_4.0mm_{n}.jpg", 0, n)
     file = tmp_path / "baseline.txt"
     evaluated(tmp_path, "--baseline", file, "--write-baseline")
     before = json.loads(file.read_text())

@@ -93,9 +93,9 @@ def _encoders(path: Path) -> tuple[str, str]:
 
     own = architectures.WEIGHTS / f"{network.ARCHITECTURE}.safetensors"
     old = f"{network.ARCHITECTURE}/{BUNDLED if own.is_file() else RANDOM}"
-    tower = loading.load(make_encoder(old).source, threads=1)
     model = network.new_model(seed=1)
-    model.visual.load_state_dict(tower.net.state_dict())
+    known = loading.whole_model(make_encoder(old).source).visual
+    model.visual.load_state_dict(known.state_dict())
     shaken = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for values in model.visual.parameters():

@@ -1,5 +1,6 @@
 """The page of a case, opened and filled in."""
 
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -23,6 +24,15 @@ def wait_until_awake(page: Page) -> None:
     """A decision sent right after the page opens is asked to be checked first."""
     if page.locator("[data-decide]").count():
         expect(page.locator("[data-bar][data-awake]")).to_have_count(1)
+
+
+def decide(page: Page, press: Callable[[], object]) -> None:
+    """Press until the page is left: what may not be in the catalogue is asked for twice."""
+    with page.expect_navigation():
+        press()
+        if page.locator("[data-unknown]").count():
+            wait_until_awake(page)
+            press()
 
 
 def film_of(page: Page) -> Pointer:

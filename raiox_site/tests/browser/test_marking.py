@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from cases.models import Case, CaseImage, Finding
 from raiox_site.tests.browser import stock
-from raiox_site.tests.browser.case_page import film_of
+from raiox_site.tests.browser.case_page import decide, film_of
 from raiox_site.tests.browser.desk import Desk
 from raiox_site.tests.browser.pointing import Pointer
 
@@ -73,8 +73,7 @@ def test_two_fixtures_of_one_film_have_a_decision_each(
     page.locator(f"[data-tab='{second.pk}']").click()
     page.locator(f"#fixture-{second.pk} [type=radio][value=unreadable]").check()
     desk.check(page, "two-fixtures")
-    with page.expect_navigation():
-        page.locator("[data-decide]").click()
+    decide(page, page.locator("[data-decide]").click)
 
     first.refresh_from_db()
     second.refresh_from_db()
