@@ -123,7 +123,9 @@ RANKING = pairs(
 
 
 def test_one_contradiction_lowers_an_implant_and_two_more_so() -> None:
-    assert order(RANKING, SEEN) == ["unknown", "flat", "narrow", "last", "flat and hex"]
+    softly = order(RANKING, SEEN, weight=0.5)
+    assert softly == ["unknown", "flat", "narrow", "last", "flat and hex"]
+    assert order(RANKING, SEEN) == ["unknown", "narrow", "flat", "last", "flat and hex"]
 
 
 def test_with_more_than_full_weight_whatever_is_contradicted_stands_behind() -> None:

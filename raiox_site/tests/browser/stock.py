@@ -15,6 +15,7 @@ from cases.films import IncomingImage
 from cases.models import Case, CaseImage, Finding, Result
 from implants.catalogue import demo_catalogue
 from implants.models import Implant, ReferenceImage
+from implants.vocabulary import FEATURES
 from matching import demo, finder
 from matching.boxes import Box
 from matching.encoder import get_encoder
@@ -107,6 +108,16 @@ def fact_of(case: Case, feature: str) -> str:
     """What the catalogue says of the first candidate of a case."""
     first = Result.objects.select_related("implant").get(finding__case_image__case=case, rank=1)
     return str(getattr(first.implant, feature))
+
+
+def facts_of_the_next(case: Case, count: int = 2) -> dict[str, str]:
+    """Feature → word of the second candidate where the first is known to have another: seen
+    together, they put that one first."""
+    ranked = Result.objects.select_related("implant").filter(finding__case_image__case=case)
+    first, second = (ranked.get(rank=rank).implant for rank in (1, 2))
+    pairs = {name: (getattr(first, name), getattr(second, name)) for name in FEATURES}
+    apart = {name: str(new) for name, (old, new) in pairs.items() if old and new and old != new}
+    return dict(list(apart.items())[:count])
 
 
 def mark(case: Case) -> None:

@@ -85,12 +85,11 @@ def test_what_sinks_by_what_is_seen_leaves_its_place_to_the_best_that_fits(
     page = opened(desktop, case)
     before = name_of(page, 1)
     expect(compared(page)).to_have_text(before)
-    stated = stock.fact_of(case, "connection")
-    other = next(one.connection for one in catalogue if one.connection != stated)
 
     page.keyboard.press("w")
-    with page.expect_response(re.compile("/candidates/")):
-        page.locator("select[name$='-connection']").first.select_option(other)
+    for feature, word in stock.facts_of_the_next(case).items():
+        with page.expect_response(re.compile("/candidates/")):
+            page.locator(f"select[name$='-{feature}']").first.select_option(word)
 
     expect(compared(page)).not_to_have_text(before)
     expect(compared(page)).to_have_text(name_of(page, 1))

@@ -136,12 +136,11 @@ def test_candidates_are_ranked_by_what_is_seen(
     page = desk.open(stock.page_of(case))
     fixture = page.locator("[data-fixture]").first
     first = fixture.locator("[data-candidate='1']").get_attribute("data-name")
-    stated = stock.fact_of(case, "connection")
-    other = next(one.connection for one in catalogue if one.connection != stated)
     fixture.locator("[data-seen] > summary").click()
 
-    with page.expect_response(re.compile("/candidates/")):
-        fixture.locator("select[name$='-connection']").select_option(other)
+    for feature, word in stock.facts_of_the_next(case).items():
+        with page.expect_response(re.compile("/candidates/")):
+            fixture.locator(f"select[name$='-{feature}']").select_option(word)
 
     expect(fixture.locator("[data-seen-count]")).to_have_text(re.compile(r"\d"))
     expect(fixture.locator("[data-candidate='1']")).not_to_have_attribute("data-name", first or "")
