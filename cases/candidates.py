@@ -178,13 +178,11 @@ def chance(finding: Finding) -> float | None:
 
 def _measured(finding: Finding) -> tuple[list[Scored], Limits | None]:
     """Its stored candidates in their order, and the limits of the encoder that found them."""
-    ranked = sorted((one for one in finding.results.all() if one.rank), key=_rank)
+    ranked = sorted(
+        (one for one in finding.results.all() if one.rank), key=lambda one: one.rank or 0
+    )
     limits = limits_for(ranked[0].encoder) if ranked else None
     return cast(list[Scored], ranked), limits
-
-
-def _rank(result: Result) -> int:
-    return result.rank or 0
 
 
 def _results(finding: Finding, found: Match) -> list[Result]:

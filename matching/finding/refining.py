@@ -20,6 +20,7 @@ from PIL import Image
 
 from matching.boxes import Box
 from matching.finding.geometry import ends, scaled
+from matching.finding.votes import share
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,10 +49,8 @@ def refined(image: Image.Image, boxes: Sequence[Box]) -> list[tuple[Box, float]]
         answers = _answers(np.stack([seen(small, box) for box in near]))
         moves = zip(near, answers, strict=True)
         near = [_bounded(moved(box, answer), max(small.size)) for box, answer in moves]
-    sure = 1 / (1 + np.exp(-np.clip(answers[:, 5], -30.0, 30.0)))
-    return [
-        (scaled(box, 1 / factor), share) for box, share in zip(near, sure.tolist(), strict=True)
-    ]
+    sure = share(answers[:, 5])
+    return [(scaled(box, 1 / factor), told) for box, told in zip(near, sure.tolist(), strict=True)]
 
 
 def _reduced(image: Image.Image, height: float) -> tuple[Image.Image, float]:

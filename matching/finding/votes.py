@@ -62,7 +62,7 @@ def boxes(answer: Array) -> list[tuple[Box, float]]:
 
 def read(answer: Array) -> Vote:
     """The votes of all cells that are more than unlikely, most probable first."""
-    probability = _share(answer[0])
+    probability = share(answer[0])
     rows, columns = np.nonzero(probability > LEAST_PROBABILITY)
     order = np.argsort(-probability[rows, columns], kind="stable")[:MOST_VOTES]
     rows, columns = rows[order], columns[order]
@@ -74,14 +74,14 @@ def read(answer: Array) -> Vote:
         cell + UNIT * told[:, 2:4],
         UNIT * np.exp(np.clip(told[:, 4], -4, 4)),
         probability[rows, columns],
-        _share(told[:, 5]),
+        share(told[:, 5]),
     )
 
 
-def _share(logit: Array) -> Array:
+def share(logit: Array) -> Array:
     """0…1 of a logit."""
-    share: Array = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
-    return share
+    found: Array = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return found
 
 
 def without_doubles(found: list[tuple[Box, float]]) -> list[tuple[Box, float]]:

@@ -43,10 +43,10 @@ class Command(BaseCommand):
         if not 1 <= options["top"] <= MOST_CANDIDATES:
             raise CommandError(f"--top must lie between 1 and {MOST_CANDIDATES}.")
         films = identifying.films_at(options["places"], but=options["output"])
-        _check_catalogue()
-        shown = tqdm(films, unit="film", disable=options["quiet"], file=sys.stderr)
-        fixtures = identifying.identify(shown, limit=options["top"])
         try:
+            _check_catalogue()
+            shown = tqdm(films, unit="film", disable=options["quiet"], file=sys.stderr)
+            fixtures = identifying.identify(shown, limit=options["top"])
             with self._output(options["output"]) as output:
                 write = _write_json if options["json"] else _write_csv
                 answered = write(fixtures, output, options["top"])
@@ -72,13 +72,8 @@ class Command(BaseCommand):
 
 
 def _check_catalogue() -> None:
-    """Before anything is loaded or written. Raises CommandError."""
-    try:
-        is_empty = not Embedding.objects.searchable().exists()
-    except DatabaseError as error:
-        reason = str(error).partition("\n")[0]
-        raise CommandError(f"The catalogue cannot be read: {reason}.") from error
-    if is_empty:
+    """Before anything is loaded or written. Raises CommandError, DatabaseError."""
+    if not Embedding.objects.searchable().exists():
         raise CommandError("The catalogue has no reference films: see manage.py seed_implants.")
 
 
