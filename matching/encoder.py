@@ -16,7 +16,7 @@ import numpy as np
 from django.conf import settings
 from PIL import Image
 
-from matching import architectures, loading
+from matching import architectures, loading, measured
 from matching.architectures import declare_torchvision_operators
 from matching.loading import DIMENSIONS, RANDOM, EncoderError, Source, Tower
 from matching.normalisation import PREPROCESSING, square, views
@@ -36,6 +36,7 @@ __all__ = [
     "is_current",
     "is_untrained",
     "load_in_background",
+    "load_now",
     "make_encoder",
     "ready_encoder",
     "release",
@@ -65,11 +66,12 @@ class ClipEncoder:
         threads: int,
         views: int | None = None,
         bundled_dir: Path = architectures.WEIGHTS,
+        device: str = loading.CPU,
     ) -> None:
         self.name = name
         self.source = Source(name, base_dir, cache_dir, bundled_dir)
         self.views = views or architectures.usual_views(self.source.architecture)
-        self._threads = threads
+        self._threads, self._device = threads, device
         self._lock = threading.Lock()
         self._loaded: Tower | None = None
         self._failure = ""
@@ -136,11 +138,15 @@ class ClipEncoder:
             with self._lock:
                 if self._loaded is None:
                     try:
-                        self._loaded = loading.load(self.source, threads=self._threads)
+                        self._loaded = loading.load(
+                            self.source, threads=self._threads, device=self._device
+                        )
                     except EncoderError:
                         self._failure = "the weights cannot be loaded"
+                        measured.failed(measured.Trouble.ENCODER)
                         raise
                     self._failure = ""
+                    measured.encoder_is_loaded()
         return self._loaded
 
 
@@ -198,6 +204,7 @@ def make_encoder(name: str, *, views: int | None = None) -> ClipEncoder:
         cache_dir=settings.VAR_DIR / "models",
         threads=settings.RAIOX_TORCH_THREADS,
         views=views or settings.RAIOX_VIEWS,
+        device=settings.RAIOX_DEVICE,
     )
 
 
@@ -223,13 +230,15 @@ def load_in_background() -> None:
     encoder = get_encoder()
     with _encoder_lock:
         if not encoder.is_loaded and (_ahead is None or not _ahead.is_alive()):
-            _ahead = threading.Thread(target=_load_now, name="encoder", daemon=True)
+            _ahead = threading.Thread(target=load_now, name="encoder", daemon=True)
             _ahead.start()
             # A process that ends while torch starts its threads is aborted, with a core dump.
             atexit.register(_ahead.join, EXIT_WAIT_SECONDS)
 
 
-def _load_now() -> None:
+def load_now() -> None:
+    """Load the encoder, so that no task pays for it: on a busy machine that takes longer than a
+    task may. A failure is logged, and explained at the first use."""
     try:
         ready_encoder()
     except EncoderError as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 RANDOM = "random"
+AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 RANDOM_SEED = 20_240_229
 DIMENSIONS = 512
 DIGEST_LENGTH = 12
@@ -88,13 +89,15 @@ def _file_digest(file: Path, _changed: int) -> str:
 
 @dataclass(frozen=True)
 class Tower:
-    """A loaded image tower: `net` maps pictures (n, 3, size, size) to features (n, 512)."""
+    """A loaded image tower: `net` maps pictures (n, 3, size, size) to features (n, 512) where it
+    was loaded to (`device`)."""
 
     net: Any
     size: int
     mean: Sequence[float]
     std: Sequence[float]
     digest: str
+    device: str = CPU
 
     def features(self, pictures: Sequence[Image.Image]) -> np.ndarray[Any, Any]:
         """Vectors of square greyscale pictures, float32 of shape (n, 512), each of length 1."""
@@ -102,8 +105,9 @@ class Tower:
 
         with torch.inference_mode():
             batch = tensor(pictures, size=self.size, mean=self.mean, std=self.std)
-            found = torch.nn.functional.normalize(self.net(batch).float(), dim=-1)
-        return np.asarray(found.numpy())
+            features = self.net(batch.to(self.device)).float()
+            found = torch.nn.functional.normalize(features, dim=-1)
+        return np.asarray(found.cpu().numpy())
 
 
 def tensor(
@@ -118,8 +122,23 @@ def tensor(
     return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
-def load(source: Source, *, threads: int) -> Tower:
-    """Raises EncoderError where the name, its file or what lies in it is of no use."""
+def chosen_device(wanted: str) -> str:
+    """`cpu` or `cuda`, of RAIOX_DEVICE. Raises EncoderError where a GPU is asked for and torch
+    finds none."""
+    import torch
+
+    if wanted == CPU or (wanted == AUTO and not torch.cuda.is_available()):
+        return CPU
+    if not torch.cuda.is_available():
+        raise EncoderError("RAIOX_DEVICE=cuda: torch finds no GPU that it can use")
+    # Vectors of hosts with and without a GPU are compared: in full precision they are the same.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return CUDA
+
+
+def load(source: Source, *, threads: int, device: str = CPU) -> Tower:
+    """`device` is what RAIOX_DEVICE says. Raises EncoderError where the name, its file or what
+    lies in it is of no use, or where that device is missing."""
     import torch
 
     declare_torchvision_operators()
@@ -146,7 +165,7 @@ def load(source: Source, *, threads: int) -> Tower:
         raise EncoderError(
             f"{named} gives vectors of {dimensions} dimensions; the catalogue holds {DIMENSIONS}"
         )
-    return _tower(net, source)
+    return _tower(net, source, chosen_device(device))
 
 
 def whole_model(source: Source) -> Any:
@@ -168,15 +187,15 @@ def whole_model(source: Source) -> Any:
         )
 
 
-def _tower(net: Any, source: Source) -> Tower:
+def _tower(net: Any, source: Source, device: str) -> Tower:
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     size = net.image_size[0] if isinstance(net.image_size, tuple) else net.image_size
     digest = source.digest or _digest(net)
-    # Transformers gain nothing from it.
+    # Transformers gain nothing from it, and a GPU little.
     is_own = source.architecture.startswith(architectures.OWN)
-    quick = traced(net, size=size) if is_own else net
-    return Tower(quick, size, net.image_mean, net.image_std, digest)
+    quick = traced(net, size=size) if is_own and device == CPU else net.to(device)
+    return Tower(quick, size, net.image_mean, net.image_std, digest, device)
 
 
 def _digest(net: "torch.nn.Module") -> str:

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import local
 
-from django.db import DatabaseError, connection
+from django.db import Error, OperationalError, connection
+
+_held = local()
+
+
+class LockLost(OperationalError):
+    """The session that held the lock is gone: somebody else may work on the row by now."""
 
 
 @contextmanager
@@ -18,12 +25,32 @@ def work_lock(namespace: str, pk: int) -> Iterator[bool]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", key)
         acquired = bool(cursor.fetchone()[0])
+    sessions = _sessions()
+    if acquired:
+        sessions[key] = connection.connection
     try:
         yield acquired
     finally:
         if acquired:
-            with suppress(DatabaseError), connection.cursor() as cursor:
+            del sessions[key]
+            with suppress(Error), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", key)
+
+
+def require_lock(namespace: str, pk: int) -> None:
+    """Raise LockLost where this thread took the lock and lost it with its session: after an
+    error Django connects anew in silence. For the middle of a transaction, whose first query
+    has shown that the session is alive."""
+    session = _sessions().get((namespace, pk % 2**31), connection.connection)
+    if session is not connection.connection:
+        raise LockLost("the session that held the lock is gone")
+
+
+def _sessions() -> dict[tuple[str, int], object]:
+    """The sessions by which this thread holds locks."""
+    if not hasattr(_held, "sessions"):
+        _held.sessions = {}
+    return _held.sessions  # type: ignore[no-any-return]
 
 
 def is_locked(namespace: str, pk: int) -> bool:

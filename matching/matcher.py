@@ -5,14 +5,15 @@ scored by all its references (`matching.scoring`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext as _
 from pgvector.django import CosineDistance
 from PIL import Image
 
 from implants.models import Implant, ReferenceImage
-from matching import finder, scoring
+from matching import finder, measured, replica, scoring
 from matching.boxes import Box
 from matching.calibration import is_unknown, limits_for
 from matching.confidence import band
@@ -89,7 +90,9 @@ def look_up(
     Raises EncoderError, CatalogueEmpty or EncoderMismatch.
     """
     encoder = encoder or ready_encoder()
-    vector = encoder.encode([normalise(film, box)])[0]
+    encoder.load()
+    with measured.stage(measured.Stage.ENCODE):
+        vector = encoder.encode([normalise(film, box)])[0]
     return compare(vector, encoder=encoder.id, limit=limit, doubts=doubts)
 
 
@@ -97,7 +100,8 @@ def compare(
     vector: Vector, *, encoder: str, limit: int = CANDIDATES, doubts: Collection[str] = ()
 ) -> Match:
     """As `look_up`, by a vector of `encoder`. Raises CatalogueEmpty or EncoderMismatch."""
-    shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
+    with measured.stage(measured.Stage.SEARCH):
+        shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
     limits = limits_for(encoder)
     unknown = is_unknown(standing(shortlist), limits)
     told = band(shortlist, limits=limits, is_unknown=unknown, doubts=doubts)
@@ -146,11 +150,19 @@ def nearest_fitting(
     """As `nearest_implants`, of those that nothing seen (feature → word) contradicts; maybe
     none. Those of which nothing is known fit whatever was seen."""
     search = _Search([float(value) for value in vector], encoder, seen, limit)
+    if replica.is_usable(encoder):
+        with replica.tried():
+            found = replace(search, using=replica.ALIAS).run()
+            # Where it has fewer, the primary may have more.
+            if len(found) == limit:
+                replica.answered(replica.ALIAS)
+                return found
     found = search.run()
     # A scan of the index gives up after hnsw.max_scan_tuples (20,000), of which few may fit, and
     # many deleted vectors may bar its way; what is found so rarely is compared one by one.
     if len(found) < limit and len(found) < Implant.objects.active().fitting(seen).count():
         found = search.run(is_exact=True)
+    replica.answered("primary")
     return found
 
 
@@ -185,6 +197,7 @@ class _Search:
     encoder: str
     seen: Mapping[str, str]
     limit: int
+    using: str = DEFAULT_DB_ALIAS
 
     def run(self, *, is_exact: bool = False) -> list[Candidate]:
         shortlist, window = max(self.limit, SHORTLIST), max(WINDOW, 5 * self.limit)
@@ -201,7 +214,7 @@ class _Search:
             window *= 4
 
     def _neighbours(self, window: int, *, is_exact: bool) -> _Near:
-        rows = Embedding.objects.nearest(
+        rows = Embedding.objects.using(self.using).nearest(
             self.vector, encoder=self.encoder, limit=window, seen=self.seen, is_exact=is_exact
         )
         pairs = rows.values_list("reference_image__implant_id", "distance")  # type: ignore[misc]
@@ -223,7 +236,8 @@ class _Search:
         """All references of these implants, compared one by one."""
         # In no order: ordered by the distance, the index could be asked, which may stop early.
         rows = (
-            Embedding.objects.of_encoder(self.encoder)
+            Embedding.objects.using(self.using)
+            .of_encoder(self.encoder)
             .searchable()
             .filter(reference_image__implant_id__in=implants)
             .values_list(
@@ -246,6 +260,8 @@ class _Search:
         )
         # One may have been deleted since.
         held = [(one, row) for one in scored if (row := references.get(one.reference_id))]
+        if self.using == replica.ALIAS:
+            _refuse_outdated(references.values(), wanted=len(scored))
         family = family_numbers([reference.implant for _one, reference in held])
         return [
             Candidate(
@@ -253,6 +269,13 @@ class _Search:
             )
             for rank, (one, reference) in enumerate(held, start=1)
         ]
+
+
+def _refuse_outdated(found: Collection[ReferenceImage], *, wanted: int) -> None:
+    """Raise Outdated where the replica named what the primary has taken out of the search."""
+    searched = [row for row in found if row.is_active and row.implant.is_active and not row.error]
+    if len(searched) < wanted:
+        raise replica.Outdated
 
 
 def _explain_nothing_found(encoder: str) -> None:

@@ -66,6 +66,25 @@ def test_the_secret_of_the_address_is_compared(path: str, expected: bool) -> Non
     assert is_let_in(path) is expected
 
 
+@pytest.mark.parametrize(
+    ("now", "before", "given", "expected"),
+    [
+        row("while it is changed, the new one", "sesame", "abracadabra", "sesame", True),
+        row("and the one before it", "sesame", "abracadabra", "abracadabra", True),
+        row("but no other", "sesame", "abracadabra", "simsalabim", False),
+        row("nor both at once", "sesame", "abracadabra", "sesameabracadabra", False),
+        row("none of before is not the empty one", "sesame", "", "", False),
+        row("afterwards only the new one", "sesame", "", "abracadabra", False),
+        row("without a new one every request passes, as ever", "", "abracadabra", "x", True),
+    ],
+)
+def test_while_the_secret_is_changed_both_open_the_door(
+    settings: Any, now: str, before: str, given: str, expected: bool
+) -> None:
+    settings.RAIOX_WEBHOOK_TOKEN, settings.RAIOX_WEBHOOK_TOKEN_OLD = now, before
+    assert is_let_in(f"/jotform?token={given}") is expected
+
+
 @pytest.mark.parametrize("path", ["/jotform/{}", "/jotform?token={}"])
 def test_a_secret_of_any_characters_works_percent_encoded(settings: Any, path: str) -> None:
     from urllib.parse import quote

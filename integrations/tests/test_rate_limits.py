@@ -80,7 +80,7 @@ def test_doors_count_apart(client: Client, db: None, settings: Any) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/implants", "/openapi.json", "/docs", "/health", "/cases", "/nowhere", "/admin/login/"],
+    ["/implants", "/openapi.json", "/docs", "/cases", "/nowhere", "/admin/login/"],
 )
 def test_every_other_call_has_a_limit_too(
     client: Client, db: None, settings: Any, path: str

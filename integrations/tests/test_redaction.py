@@ -67,7 +67,9 @@ def test_secrets_in_the_json_form_are_not_kept_at_any_depth() -> None:
     assert "12345678" not in kept
 
 
-@pytest.mark.parametrize("setting", ["RAIOX_WEBHOOK_TOKEN", "JF_SECRET", "JOTFORM_API_KEY"])
+@pytest.mark.parametrize(
+    "setting", ["RAIOX_WEBHOOK_TOKEN", "RAIOX_WEBHOOK_TOKEN_OLD", "JF_SECRET", "JOTFORM_API_KEY"]
+)
 @pytest.mark.parametrize(
     "text",
     ["x%sx", '{"q1_obs":"%s"}', '{"a":{"%s":1}}', "[%s", "a\x00%s"],

@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
@@ -17,6 +19,7 @@ from cases import intake, reconcile, retention
 from cases.films import IncomingImage
 from cases.intake import Person
 from cases.models import Case
+from integrations import spaces
 from integrations.spaces import SIGNED_URL_SECONDS, spaces_storage
 
 BUCKET = "raiox-images"
@@ -180,3 +183,10 @@ def test_films_that_no_case_names_are_purged_from_the_bucket(
     assert reconcile.purge_orphans() == 0
     assert reconcile.purge_orphans(at=timezone.now() + timedelta(days=1, minutes=1)) == 1
     assert sorted(keys(bucket)) == sorted([*stored_of(case), "clientes/a.jpg", "uploads/lost"])
+
+
+def test_a_bucket_that_answers_is_told_from_one_that_is_not_there(bucket: Any) -> None:
+    spaces.ask_for_nothing(default_storage)
+    bucket.delete_bucket(Bucket=BUCKET)
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        spaces.ask_for_nothing(default_storage)

@@ -1,5 +1,9 @@
 """The database, the cache and the storage that a process works with."""
 
+import re
+import socket
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +15,17 @@ from raiox_site.environment import Environment, Secret
 
 ENGINE = "django.db.backends.postgresql"
 PARTS = ("DB_HOST", "DB_NAME", "DB_USER", "DB_PASSWORD")
+# A host that was cut off gives its connection up after 15 s, before the server frees the locks
+# of its sessions (`raiox_site.database_sessions`): whoever takes its work over is alone with it.
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
+# PostgreSQL cuts longer names off.
+NAME_LENGTH = 63
 
 
 def database(env: Environment, *, is_needed: bool) -> dict[str, Any] | None:
@@ -19,7 +34,7 @@ def database(env: Environment, *, is_needed: bool) -> dict[str, Any] | None:
     url = env.secret("DATABASE_URL")
     given = {name: env.secret(name) if name == "DB_PASSWORD" else env.text(name) for name in PARTS}
     if url:
-        return _of_address(env, url)
+        return _of_address(env, "DATABASE_URL", url)
     if given["DB_HOST"]:
         for name, value in given.items():
             env.require(value or not is_needed, f"{name} is not set, and DB_HOST is")
@@ -29,14 +44,28 @@ def database(env: Environment, *, is_needed: bool) -> dict[str, Any] | None:
     return None
 
 
-def _of_address(env: Environment, url: str) -> dict[str, Any] | None:
+def replica(env: Environment) -> dict[str, dict[str, Any]]:
+    """Django's entry of the read replica for the vector search; none where none is named."""
+    url = env.secret("RAIOX_SEARCH_DATABASE_URL")
+    config = _of_address(env, "RAIOX_SEARCH_DATABASE_URL", url) if url else None
+    return {"replica": for_replica(config)} if config else {}
+
+
+def for_replica(config: dict[str, Any]) -> dict[str, Any]:
+    """As `complete`. The primary answers in its place: nobody waits for a replica."""
+    found = complete(config)
+    found["OPTIONS"] |= {"connect_timeout": 2, "tcp_user_timeout": 2_000}
+    return found | {"TEST": {"MIRROR": "default"}}
+
+
+def _of_address(env: Environment, name: str, url: str) -> dict[str, Any] | None:
     try:
         config = dict(environ.Env.db_url_config(url))
         is_postgres = urlsplit(url).scheme in ("postgres", "postgresql")
     except ValueError:
         config, is_postgres = {}, False
     if not is_postgres or not config.get("NAME"):
-        env.refuse("DATABASE_URL must name a PostgreSQL database (postgresql://user:…@host/name)")
+        env.refuse(f"{name} must name a PostgreSQL database (postgresql://user:…@host/name)")
         return None
     return {**config, "PASSWORD": Secret(config.get("PASSWORD") or "")}
 
@@ -56,12 +85,28 @@ def complete(config: dict[str, Any]) -> dict[str, Any]:
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            **config.get("OPTIONS", {}),
-            # pgvector ignores an unknown name in silence: a test reads these back.
-            "options": "-c hnsw.ef_search=100 -c hnsw.iterative_scan=strict_order",
+            "application_name": application_name(sys.argv),
+            **KEEPALIVES,
             "connect_timeout": 5,
+            **config.get("OPTIONS", {}),
         },
     }
+
+
+def application_name(arguments: Sequence[str]) -> str:
+    """By which the sessions of a process are told apart in pg_stat_activity: its kind and host."""
+    name = f"raiox-{process_kind(arguments)}@{socket.gethostname()}"
+    return re.sub(r"[^A-Za-z0-9@._-]", "-", name)[:NAME_LENGTH]
+
+
+def process_kind(arguments: Sequence[str]) -> str:
+    """`web`, `worker`, or the name of the command that a process runs."""
+    program = Path(arguments[0] if arguments else "")
+    if "gunicorn" in (program.name, program.parent.name):
+        return "web"
+    if program.name != "manage.py" or len(arguments) < 2:
+        return program.stem or "python"
+    return {"qcluster": "worker", "worker": "watcher"}.get(arguments[1], arguments[1])
 
 
 def cache(env: Environment) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+PROBES = ("ping", "health", "healthcheck", "metrics")
 YEAR = 365 * 24 * 60 * 60
 
 
@@ -22,7 +23,7 @@ def settings(*, is_deployed: bool, is_production: bool, proxies: int) -> dict[st
         # Without a proxy nobody says that TLS was used: the redirect would lead to itself.
         "SECURE_SSL_REDIRECT": is_deployed and proxies > 0,
         # Probes inside the network speak plain HTTP.
-        "SECURE_REDIRECT_EXEMPT": [r"^ping/?$", r"^health/?$", r"^healthcheck/?$"],
+        "SECURE_REDIRECT_EXEMPT": [rf"^{name}/?$" for name in PROBES],
         "SECURE_HSTS_SECONDS": YEAR if is_production else 0,
         "SECURE_HSTS_INCLUDE_SUBDOMAINS": is_production,
         "SECURE_HSTS_PRELOAD": is_production,

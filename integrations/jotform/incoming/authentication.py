@@ -41,8 +41,10 @@ def is_proven(request: HttpRequest, *, token: str = "") -> bool:
     """Whether a secret is configured and the request shows that it knows it."""
     if signature := _signature_of(request):
         return _same(signature.removeprefix("sha256=").lower(), _signature(request.body))
-    expected = settings.RAIOX_WEBHOOK_TOKEN
-    return bool(expected) and _same(token or request.GET.get("token", ""), expected)
+    given = token or request.GET.get("token", "")
+    accepted = (settings.RAIOX_WEBHOOK_TOKEN, settings.RAIOX_WEBHOOK_TOKEN_OLD)
+    # Without one of now there is none of before either: a secret that was taken away is not kept.
+    return bool(accepted[0]) and True in [_same(given, one) for one in accepted if one]
 
 
 def is_refuted(request: HttpRequest) -> bool:

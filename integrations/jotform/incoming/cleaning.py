@@ -59,8 +59,8 @@ def redact(fields: Mapping[str, object]) -> dict[str, object]:
 def without_secrets(text: str) -> str:
     """The text without what looks like a secret, and without ours, plain or encoded."""
     text = _OWN_PATH.sub(rf"\1{REDACTED}", _ASSIGNED.sub(rf"\1{REDACTED}", text))
-    secrets = (settings.RAIOX_WEBHOOK_TOKEN, settings.JF_SECRET, settings.JOTFORM_API_KEY)
-    ours = _spellings(tuple(secret.strip() for secret in secrets))
+    names = ("RAIOX_WEBHOOK_TOKEN", "RAIOX_WEBHOOK_TOKEN_OLD", "JF_SECRET", "JOTFORM_API_KEY")
+    ours = _spellings(tuple(getattr(settings, name).strip() for name in names))
     return ours.sub(REDACTED, text) if ours else text
 
 

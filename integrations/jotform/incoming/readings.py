@@ -26,8 +26,8 @@ from integrations.jotform.incoming.api_submission import parse_api
 from integrations.jotform.incoming.form import Submission
 from integrations.jotform.patience import next_try
 from integrations.models import QUEUE_LEASE, JotformSubmission, StaffNotice
-from matching import radiograph
-from matching.locks import is_locked, work_lock
+from matching import measured, radiograph
+from matching.locks import is_locked, require_lock, work_lock
 from matching.queue import enqueue
 from matching.radiograph import RadiographError, digest
 
@@ -130,6 +130,7 @@ def _read(row: JotformSubmission) -> None:
         submission = parse_api(content, field_map=settings.JOTFORM_FIELDS)
         _check_whole(row, submission)
     except JotformError as error:
+        measured.failed(error.trouble)
         _put_off(row, error)
     else:
         _apply(row, submission, version_of(content))
@@ -170,6 +171,8 @@ def _apply(row: JotformSubmission, submission: Submission, version: str) -> None
     replaced = _replaced(row, submission) if row.version not in ("", version) else []
     with transaction.atomic():
         _lock(row)
+        # What another run has read since then is newer.
+        require_lock(WORK_LOCK, row.pk)
         received = submissions.receive(submission)
         if not received.is_new:
             submissions.revise(received.case, submission, is_complete=True, replaced=replaced)

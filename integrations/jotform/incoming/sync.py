@@ -19,6 +19,7 @@ from integrations.jotform.incoming import readings
 from integrations.jotform.incoming.api_submission import parse_api
 from integrations.jotform.incoming.form import Submission
 from integrations.models import JotformPoll, JotformSubmission
+from matching import measured
 from matching.locks import work_lock
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def sync_due() -> None:
         try:
             _sync_form(form_id, None, end=end)
         except JotformError as error:
+            measured.failed(error.trouble)
             log.warning("polling Jotform failed: %s", error)
 
 

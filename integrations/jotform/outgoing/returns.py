@@ -13,6 +13,7 @@ from integrations.jotform.client import JotformError, KeyRefused
 from integrations.jotform.outgoing import copies, outbox, writing
 from integrations.jotform.patience import next_try
 from integrations.models import ResultReturn, StaffNotice, backoff
+from matching import measured
 from matching.locks import work_lock
 
 log = logging.getLogger(__name__)
@@ -77,12 +78,16 @@ def _attempt(row: ResultReturn) -> None:
     ):
         return
     # As it was decided at last: from now on it cannot be undone any more, only reopened.
+    attempt = row.attempts + 1
     row = ResultReturn.objects.select_related("case").get(pk=row.pk)
+    if row.attempts != attempt:
+        return
     try:
         DELIVER[Channel(row.channel)](row)
     except writing.OutOfDate:
         _change(row, status=Status.WITHDRAWN)
     except JotformError as error:
+        measured.failed(error.trouble)
         log.warning("answer %s was not delivered: %s", row.pk, error)
         _put_off(row, error)
     else:
@@ -146,6 +151,7 @@ def _give_up(row: ResultReturn, reason: str) -> None:
         if not _change(row, status=Status.GIVEN_UP, last_error=_kept(row, reason)):
             return
         outbox.record(row, CaseEvent.What.ANSWER_FAILED)
+        measured.failed(measured.Trouble.ANSWER_GIVEN_UP)
         if not _is_erased(row) and row.channel == Channel.JOTFORM:
             notify.alert(kind=StaffNotice.Kind.ANSWER_GIVEN_UP, case=row.case)
 
@@ -168,5 +174,5 @@ def _change(row: ResultReturn, **changes: object) -> bool:
     """Write what this run found, unless “send again”, a reopening or an undoing came before,
     or another decision since then, whose answer is held back."""
     unchanged = ResultReturn.objects.unsent().filter(pk=row.pk, attempts=row.attempts)
-    is_early = Q(status=Status.WAITING, next_try_at__gt=timezone.now())
+    is_early = Q(status=Status.WAITING, attempts=0, next_try_at__gt=timezone.now())
     return bool(unchanged.exclude(is_early).update(**changes))

@@ -12,11 +12,18 @@ from django.utils.translation import gettext as _
 from cases.models import Case
 from integrations.jotform.client import JotformClient, JotformError
 from integrations.jotform.incoming import readings
-from integrations.jotform.outgoing import answer
+from integrations.jotform.outgoing import answer, outbox
 from integrations.models import JotformSubmission, ResultReturn
+from matching.locks import require_lock
 
 # How long a reading may take before the answer is tried again.
 READING_TIME = timedelta(seconds=20)
+# From the last look at the decision on, an attempt has its answer to itself for so long: it
+# begins to write within the first seconds or not at all, and has ended (`client`, by its
+# deadline) before the time is over, also where its host was cut off or PostgreSQL restarted,
+# which ends the lock of the answer early.
+OWN_TIME = timedelta(seconds=30)
+BEGINS_WITHIN = timedelta(seconds=5)
 
 
 def deliver(row: ResultReturn) -> None:
@@ -34,6 +41,7 @@ def deliver(row: ResultReturn) -> None:
     if not answer.not_shown(fields, before):
         return
     _refuse_edited(row.case, before)
+    _refuse_late(row)
     client.edit_submission(
         submission_id, fields, marks=answer.marks(), transport=settings.JOTFORM_TRANSPORT
     )
@@ -61,12 +69,22 @@ def _fields(row: ResultReturn, submission: Mapping[str, Any]) -> dict[str, str]:
     Jotform was asked."""
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=row.case_id)
-        is_due = ResultReturn.objects.unsent().filter(pk=row.pk, revision=case.revision).exists()
-        if not is_due or not case.is_decided:
+        require_lock(outbox.lock_name(row), row.case_id)
+        # Another attempt since then has counted itself.
+        due = ResultReturn.objects.unsent().filter(pk=row.pk, attempts=row.attempts)
+        if not due.filter(revision=case.revision).exists() or not case.is_decided:
             raise OutOfDate(_("The case was reopened: this answer is out of date."), permanent=True)
+        row.status, row.next_try_at = ResultReturn.Status.WAITING, timezone.now() + OWN_TIME
+        due.update(status=row.status, next_try_at=row.next_try_at)
         # What is written is what this case says, not what it says when that is done.
         row.case = case
         return answer.fields(case, submission)
+
+
+def _refuse_late(row: ResultReturn) -> None:
+    """This process, or its machine, was held up: others may have taken the answer over."""
+    if timezone.now() > row.next_try_at - OWN_TIME + BEGINS_WITHIN:
+        raise JotformError(_("The attempt was interrupted."), permanent=False)
 
 
 def _refuse_wrong(case: Case, submission: Mapping[str, Any]) -> None:
