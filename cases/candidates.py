@@ -14,7 +14,7 @@ from cases import films
 from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
 from implants.reference_state import Doubt
-from matching import finder, quality
+from matching import finder, measured, quality
 from matching.boxes import Box
 from matching.calibration import Limits, limits_for
 from matching.confidence import Scored, band, lowest, probability
@@ -105,7 +105,7 @@ def _is_due(image: CaseImage, case: Case) -> bool:
 
 def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Outcome:
     try:
-        film = decoded.get(image.sha256) or films.read(image, fetch=fetch)
+        film = _read(image, fetch, decoded)
     except (RadiographError, ImageUnavailable) as error:
         is_on_its_way = isinstance(error, ImageUnavailable) and error.may_come
         may_come = is_on_its_way or isinstance(error, DecoderBusy)
@@ -117,6 +117,19 @@ def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph
     compared = [Compared(one, look_up(film.image, box=one.box, doubts=doubts)) for one in found]
     compared = compared or [Compared(None, look_up(film.image, doubts=doubts))]
     return Outcome(image, compared=compared, doubts=doubts)
+
+
+def _read(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Radiograph:
+    known = decoded.get(image.sha256)
+    measured.asked(measured.Cache.DECODED, is_known=known is not None)
+    try:
+        return known or films.read(image, fetch=fetch)
+    except RadiographError:
+        measured.failed(measured.Trouble.FILM_NOT_READ)
+        raise
+    except ImageUnavailable:
+        measured.failed(measured.Trouble.FILM_NOT_FETCHED)
+        raise
 
 
 def doubts_of(film: Image.Image, boxes: Sequence[Box]) -> list[str]:

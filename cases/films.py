@@ -14,7 +14,7 @@ from cases import doomed
 from cases.models import Case, CaseImage
 from cases.verdicts import ReviewError
 from implants.storage import STORAGE_ERRORS
-from matching import radiograph
+from matching import measured, radiograph
 from matching.boxes import Box
 from matching.radiograph import Radiograph, RadiographError
 
@@ -156,6 +156,7 @@ def prepare(image: CaseImage, film: Radiograph, *, suggested: Sequence[Box] = ()
     try:
         image.thumbnail.save("", ContentFile(film.thumbnail(THUMBNAIL_SIDE)), save=False)
     except STORAGE_ERRORS:
+        measured.failed(measured.Trouble.STORAGE)
         log.exception("no thumbnail of film %s could be stored", image.pk)
     name = str(image.thumbnail.name or "")
     with transaction.atomic():

@@ -24,6 +24,7 @@ from cases.models import (
     pause_before,
 )
 from implants.storage import STORAGE_ERRORS
+from matching import measured
 from matching.encoder import EncoderError
 from matching.locks import work_lock
 from matching.matcher import CatalogueNotSearchable
@@ -96,6 +97,7 @@ def receive(
     a consent that was asked for until that is given (`cases.consent`).
     """
     known = _known_case(submission_id, images, person)
+    measured.asked(measured.Cache.FILM, is_known=known is not None)
     if known is not None:
         return Received(known, is_new=False)
     rows = [films.store(image) for image in images]
@@ -243,9 +245,11 @@ def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
     except CaseMovedOn:
         log.info("case %s moved on while it was processed", case.pk)
     except (CatalogueNotSearchable, EncoderError) as error:
+        measured.failed(measured.Trouble.CATALOGUE)
         log.error("case %s cannot be matched: %s", case.pk, error)
         outcome.fail(case, str(error))
     except STORAGE_ERRORS:
+        measured.failed(measured.Trouble.STORAGE)
         log.exception("case %s: the image storage failed", case.pk)
         outcome.fail(case, _("The image storage did not answer."))
     else:

@@ -12,6 +12,7 @@ from cases import candidates
 from cases.candidates import Outcome
 from cases.models import MAX_POSTPONED, Case, CaseEvent, Finding, pause_before
 from cases.signals import case_matched
+from matching import measured
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def fail(case: Case, reason: str) -> bool:
         )
         if changed:
             case.record(CaseEvent.What.FAILED)
+            measured.failed(measured.Trouble.CASE_FAILED)
             log.warning("case %s failed: %s", case.pk, reason)
     return bool(changed)
 
@@ -79,6 +81,7 @@ def _complete(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:
         if row is None:
             return
         _take_in(found)
+        is_first = row.matched_at is None
         row.band = candidates.band_of(row)
         row.status, row.failure, row.matched_at = Case.Status.PENDING, "", timezone.now()
         row.postponed, row.next_try_at = 0, None
@@ -88,6 +91,15 @@ def _complete(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:
         row.record(CaseEvent.What.MATCHED, **_counted(found))
         log.info("case %s awaits review", row.pk)
         case_matched.send(sender=Case, case=row)
+    if is_first:
+        _note_time(row)
+
+
+def _note_time(case: Case) -> None:
+    """From the moment that it could be worked on: a case is not before there is a consent."""
+    since = max(filter(None, (case.created_at, case.consent_at)))
+    if case.matched_at:
+        measured.took(measured.Stage.TOTAL, (case.matched_at - since).total_seconds())
 
 
 def _add(case: Case, found: Sequence[Outcome], *, awaited: bool) -> None:

@@ -3,9 +3,13 @@
 The timeouts of requests count from byte to byte: a server that sends one byte a second, in its
 headers or its body, holds a caller for ever. Here the connection itself is shut down when the
 time is over, which ends whatever the caller is waiting for.
+
+What was handed to the kernel and not sent by then is not sent later either: while the network is
+down it would go on trying for minutes, and write when somebody else has done the work.
 """
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +17,9 @@ from typing import Any
 
 import requests
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+# Close at once, and forget what was not sent.
+_ABORT = struct.pack("ii", 1, 0)
 
 
 class _Watch:
@@ -38,9 +45,12 @@ class _Watch:
             for handle in self._handles:
                 _shut_down(handle)
 
-    def close(self) -> None:
+    def close(self, *, failed: bool = False) -> None:
         with self._lock:
             for handle in self._handles:
+                if failed or self._is_over:
+                    with suppress(OSError):
+                        handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
                 handle.close()
             self._handles.clear()
 
@@ -52,25 +62,31 @@ def total_deadline(session: requests.Session, seconds: float) -> Iterator[None]:
     watch = _Watch()
     for adapter in session.adapters.values():
         adapter.poolmanager.pool_classes_by_scheme = {  # type: ignore[attr-defined]
-            "http": _watched(HTTPConnectionPool, watch),
-            "https": _watched(HTTPSConnectionPool, watch),
+            "http": _watched(HTTPConnectionPool, watch, seconds),
+            "https": _watched(HTTPSConnectionPool, watch, seconds),
         }
     timer = threading.Timer(max(seconds, 0.0), watch.expire)
     timer.daemon = True
     timer.start()
+    failed = True
     try:
         yield
+        failed = False
     finally:
         timer.cancel()
-        watch.close()
+        watch.close(failed=failed)
 
 
-def _watched(pool: type[HTTPConnectionPool], watch: _Watch) -> type[Any]:
+def _watched(pool: type[HTTPConnectionPool], watch: _Watch, seconds: float) -> type[Any]:
     base: type[Any] = pool.ConnectionCls
+    # Also when this process is killed, the kernel gives up then; macOS has no such option.
+    patience, option = int(max(seconds, 1.0) * 1000), getattr(socket, "TCP_USER_TIMEOUT", None)
 
     class Connection(base):  # type: ignore[misc]
         def _new_conn(self) -> socket.socket:
             connection: socket.socket = super()._new_conn()
+            if option is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, option, patience)
             watch.add(connection)
             return connection
 

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError, IncompleteRead
 from cases.films import ImageUnavailable
 from integrations.addresses import PublicAddresses
 from integrations.deadline import total_deadline
-from matching import radiograph
+from matching import measured, radiograph
 from matching.radiograph import NotAnImage, RadiographError
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,8 @@ def fetch_image(
     """
     deadline = time.monotonic() + (DEADLINE_SECONDS if seconds is None else seconds)
     try:
-        return _follow(url, credential, deadline)
+        with measured.stage(measured.Stage.DOWNLOAD):
+            return _follow(url, credential, deadline)
     except (RadiographError, ImageUnavailable):
         raise
     except InvalidIPAddress:

@@ -21,6 +21,7 @@ from cases.models import Case, CaseEvent
 from integrations.models import StaffNotice, backoff
 from integrations.notices import failures, mail, telegram, wording
 from integrations.notices.transport import Message, NotSent
+from matching import measured
 from matching.locks import work_lock
 from matching.queue import enqueue
 
@@ -187,6 +188,7 @@ def _send(channel: StaffNotice.Channel, notices: Sequence[StaffNotice]) -> None:
     try:
         TRANSPORTS[channel].send(wording.message(notices))
     except NotSent as error:
+        measured.failed(measured.Trouble.NOTICE)
         log.warning("%d notices were not sent by %s: %s", len(notices), channel, error)
         _put_off(rows, error)
     else:

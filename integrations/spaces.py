@@ -1,10 +1,15 @@
 """Private object storage on DigitalOcean Spaces (or any S3 endpoint)."""
 
+import threading
 from typing import Any
 
+import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 SIGNED_URL_SECONDS = 300
+_lock = threading.Lock()
+_clients: dict[tuple[str, str], Any] = {}
 
 
 def spaces_storage(
@@ -46,3 +51,32 @@ def spaces_storage(
 def spaces_hosts(*, bucket: str, region: str) -> list[str]:
     """Host names under which objects of the bucket are fetched."""
     return [f"{bucket}.{region}.digitaloceanspaces.com", f"{region}.digitaloceanspaces.com"]
+
+
+def ask_for_nothing(storage: Any) -> None:
+    """Ask the bucket for an object that need not be there, in three seconds at most. Raises one
+    of `implants.storage.STORAGE_ERRORS` where it does not answer, is not there itself, or
+    refuses the key."""
+    known = storage.endpoint_url, storage.access_key
+    with _lock:
+        if known not in _clients:
+            _clients[known] = _impatient(storage)
+        client = _clients[known]
+    try:
+        # An answer to HEAD has no body: a missing bucket and a missing object are both 404 there.
+        client.get_object(Bucket=storage.bucket_name, Key="health")["Body"].close()
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != "NoSuchKey":
+            raise
+
+
+def _impatient(storage: Any) -> Any:
+    config = Config(connect_timeout=1, read_timeout=1.5, retries={"total_max_attempts": 1})
+    return boto3.session.Session().client(
+        "s3",
+        aws_access_key_id=storage.access_key,
+        aws_secret_access_key=storage.secret_key,
+        region_name=storage.region_name,
+        endpoint_url=storage.endpoint_url,
+        config=storage.client_config.merge(config),
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from PIL import Image
 
+from matching import measured
 from matching.boxes import Box, BoxError
 from matching.finding import picture, refining, votes
 from matching.finding.geometry import scaled
@@ -51,7 +52,8 @@ def find(image: Image.Image) -> list[Found]:
     import cv2
 
     try:
-        return _find(image)
+        with measured.stage(measured.Stage.FIND):
+            return _find(image)
     except (cv2.error, ArithmeticError, LookupError, OSError, RuntimeError, ValueError):
         log.exception("no box could be proposed for a film of %d × %d pixels", *image.size)
         return []

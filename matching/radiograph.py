@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from PIL import Image
 
+from matching import measured
 from matching.decoding.answers import MIN_SIDE, Grey, Outcome, Refused
 from matching.decoding.formats import kind_of
 from matching.decoding.pool import Busy, decoders
@@ -93,7 +94,8 @@ def load(data: bytes) -> Radiograph:
     check_size(len(data))
     check_beginning(data)
     try:
-        grey = decoders.read(data, most_pixels=settings.RAIOX_MAX_IMAGE_PIXELS, seconds=_seconds())
+        with measured.stage(measured.Stage.DECODE):
+            grey = _grey(data)
     except Refused as refusal:
         raise _in_words(refusal.outcome) from None
     except Busy:
@@ -101,6 +103,11 @@ def load(data: bytes) -> Radiograph:
             _("Too many images are being read at this moment. Please try again.")
         ) from None
     return Radiograph(image=_image(grey), sha256=digest(data))
+
+
+def _grey(data: bytes) -> Grey:
+    most = settings.RAIOX_MAX_IMAGE_PIXELS
+    return decoders.read(data, most_pixels=most, seconds=_seconds())
 
 
 def check_beginning(data: bytes) -> None:

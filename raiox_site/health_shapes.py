@@ -9,7 +9,7 @@ PONG = OpenApiResponse(
 )
 METRICS = OpenApiResponse(
     {"type": "string"},
-    "Gauges, in the text format of Prometheus.",
+    "Gauges, counters and histograms, in the text format of Prometheus.",
     [OpenApiExample("Part of it", 'raiox_cases{status="pending"} 3.0')],
 )
 _STATE = {"type": "string", "enum": ["ok", "error"]}
@@ -36,7 +36,7 @@ _QUEUE = {
 _ENCODER = {
     "type": "object",
     "properties": {
-        "status": {"type": "string", "enum": ["ok", "down"]},
+        "status": {"type": "string", "enum": ["ok", "down", "unknown"]},
         "name": {"type": "string"},
         "loaded": {"type": "boolean", "description": "In the process that answers."},
         "note": {
@@ -52,16 +52,28 @@ PARTS: dict[str, Any] = {
         "status": _STATE,
         "version": _VERSION,
         "database": {"type": "string", "enum": ["ok", "down"]},
-        "storage": {"type": "string", "enum": ["ok", "full", "down"]},
+        "storage": {"type": "string", "enum": ["ok", "down"]},
+        "disk": {"type": "string", "enum": ["ok", "full", "down"]},
         "queue": _QUEUE,
         "encoder": _ENCODER,
+        "replica": {
+            "type": "string",
+            "enum": ["ok", "down"],
+            "description": "Only where there is one; searches fall back, so it is never red.",
+        },
+        "cache": {
+            "type": "string",
+            "enum": ["ok", "down"],
+            "description": "Only where REDIS_URL names one; nothing waits for it.",
+        },
     },
-    "required": ["status", "version", "database", "storage", "queue", "encoder"],
+    "required": ["status", "version", "database", "storage", "disk", "queue", "encoder"],
     "example": {
         "status": "ok",
         "version": "0.1.0",
         "database": "ok",
         "storage": "ok",
+        "disk": "ok",
         "queue": {"status": "ok", "oldest_seconds": 0.0, "heartbeat_seconds": 12.4},
         "encoder": {"status": "ok", "name": "ViT-B-32/openai", "loaded": True, "note": ""},
     },

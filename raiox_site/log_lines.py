@@ -2,9 +2,33 @@
 
 from typing import Any
 
+FORMATTERS = {
+    "text": {
+        "()": "raiox_site.journal.TextFormatter",
+        "fmt": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s",
+    },
+    "json": {"()": "raiox_site.log_json.JsonFormatter"},
+}
 
-def configuration(*, level: str) -> dict[str, Any]:
-    """Django's LOGGING; `level` is that of our own packages."""
+GUNICORN = {"handlers": ["console"], "level": "INFO", "propagate": False}
+
+
+def of_first_process(form: str) -> dict[str, Any]:
+    """gunicorn's `logconfig_dict`, before the application is loaded; for `json` only."""
+    if form != "json":
+        return {}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": FORMATTERS[form]},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["console"], "level": "WARNING"},
+        "loggers": {"gunicorn.error": GUNICORN, "gunicorn.access": GUNICORN},
+    }
+
+
+def configuration(*, level: str, form: str) -> dict[str, Any]:
+    """Django's LOGGING; `level` is that of our own packages, `form` is text or json."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -12,11 +36,7 @@ def configuration(*, level: str) -> dict[str, Any]:
             "correlation": {"()": "raiox_site.logs.CorrelationFilter"},
             "secrets": {"()": "raiox_site.logs.SecretsFilter"},
         },
-        "formatters": {
-            "line": {
-                "format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s"
-            }
-        },
+        "formatters": {"line": FORMATTERS[form]},
         "handlers": {
             "console": {
                 "class": "logging.StreamHandler",
@@ -39,8 +59,11 @@ def configuration(*, level: str) -> dict[str, Any]:
             # Its warnings quote whole addresses, with a key or a patient's name in them.
             "urllib3": {"level": "ERROR"},
             # Its own handlers know no correlation id; they go when a web process is loaded.
-            "gunicorn.error": {"handlers": ["console"], "level": "INFO", "propagate": False},
-            "gunicorn.access": {"handlers": ["console"], "level": "INFO", "propagate": False},
+            "gunicorn.error": GUNICORN,
+            # Where gunicorn's first process is configured it writes them unasked, beside ours.
+            "gunicorn.access": {**GUNICORN, "level": "INFO" if form == "text" else "WARNING"},
+            # Python's own warnings, where they are written as lines.
+            "py.warnings": {"handlers": ["console"], "level": "WARNING", "propagate": False},
             "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         },
     }

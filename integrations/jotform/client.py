@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 from integrations.deadline import total_deadline
 from integrations.jotform import limits
 from integrations.jotform.incoming.cleaning import clean_text
+from matching import measured
 
 # A refused key is tried again after this: an operator has to see to it, staff is told.
 KEY_CHECK = timedelta(minutes=15)
@@ -35,6 +36,7 @@ class JotformError(Exception):
     (the daily limit); `is_failure` is False where waiting is nobody's fault."""
 
     is_failure = True
+    trouble = measured.Trouble.JOTFORM
 
     def __init__(self, message: str, *, permanent: bool, retry_at: datetime | None = None) -> None:
         super().__init__(message)
@@ -50,6 +52,7 @@ class KeyRefused(JotformError):
     """Jotform refuses the API key itself (`/user` says so too): the operator must act."""
 
     is_failure = False
+    trouble = measured.Trouble.JOTFORM_KEY
 
 
 class NotThere(JotformError):

@@ -92,6 +92,12 @@ def report(*, at: datetime) -> Report:
     )
 
 
+def since(start: datetime) -> Agreement:
+    """Of all fixtures decided since then whose candidates came from a trained encoder."""
+    rows = [row for row in _rows(start) if not is_untrained(row.encoder)]
+    return sum((row.counted for row in rows), Agreement())
+
+
 def _mondays(today: date) -> list[date]:
     monday = today - timedelta(days=today.weekday())
     return [monday - timedelta(weeks=number) for number in reversed(range(WEEKS))]

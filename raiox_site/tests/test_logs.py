@@ -1,13 +1,19 @@
 """What is written to the log: no secret of the webhook, whoever asks with it."""
 
 import io
+import json
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+
+from raiox_site.log_json import JsonFormatter
 
 SECRET = "sesame-open-now"
 
@@ -100,3 +106,80 @@ def said(name: str, message: str, *args: Any, exc_info: Any = None) -> str:
         return str(handler.stream.getvalue())
     finally:
         handler.setStream(before)
+
+
+def test_a_line_of_json_has_the_id_of_its_request_and_nothing_of_the_request_itself() -> None:
+    formatter = JsonFormatter()
+    record = logging.makeLogRecord(
+        {
+            "name": "django.request",
+            "levelname": "ERROR",
+            "msg": "it\nfailed: %s",
+            "args": ("é",),
+            "correlation_id": "abc",
+            "status": 500,
+            "request": "Maria da Silva",
+        }
+    )
+    text = formatter.format(record)
+    line = json.loads(text)
+    assert "\n" not in text
+    assert "Maria" not in text
+    assert (line["message"], line["correlation_id"]) == ("it\nfailed: é", "abc")
+    assert (line["level"], line["logger"], line["status"]) == ("ERROR", "django.request", 500)
+
+
+def test_a_traceback_of_json_has_lost_its_secrets(settings: Any) -> None:
+    settings.RAIOX_WEBHOOK_TOKEN = SECRET
+    handler = logging.getLogger("django").handlers[0]
+    before = handler.formatter
+    handler.setFormatter(JsonFormatter())
+    try:
+        raise ValueError(f"https://example.org/{SECRET}")
+    except ValueError:
+        line = json.loads(said("integrations", "it failed", exc_info=sys.exc_info()))
+    finally:
+        handler.setFormatter(before)
+    assert "ValueError: https://example.org/[redacted]" in line["exception"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_both_forms_are_a_configuration_that_logging_takes(form: str) -> None:
+    code = (
+        "import logging.config, sys; from raiox_site import log_lines\n"
+        "logging.config.dictConfig(log_lines.of_first_process(sys.argv[1]) or {'version': 1})\n"
+        "logging.getLogger('gunicorn.error').info('Booting')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, form], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if form == "json":
+        assert json.loads(done.stderr)["correlation_id"] == "-"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_the_journal_is_told_the_level_of_every_line_and_nobody_else(
+    form: str, tmp_path: Path
+) -> None:
+    code = (
+        "import logging.config, sys; from raiox_site import log_lines\n"
+        "known = log_lines.configuration(level='INFO', form=sys.argv[1])\n"
+        "del known['filters'], known['handlers']['console']['filters']\n"
+        "known['formatters']['line'].pop('fmt', None)\n"
+        "known['loggers'] = {}\n"
+        "logging.config.dictConfig(known)\n"
+        "logging.warning('late')\n"
+        "try: raise ValueError('wrong')\n"
+        "except ValueError: logging.exception('broken')\n"
+    )
+    for is_read in (True, False):
+        with (tmp_path / "journal").open("w+") as file:
+            about = os.fstat(file.fileno())
+            stream = f"{about.st_dev}:{about.st_ino if is_read else 0}"
+            environment = {**os.environ, "JOURNAL_STREAM": stream}
+            command = [sys.executable, "-c", code, form]
+            subprocess.run(command, stderr=file, env=environment, check=True, timeout=60)
+            file.seek(0)
+            late, *broken = file.read().splitlines()
+        assert late.startswith("<4>") == is_read
+        assert broken
+        assert all(line.startswith("<3>") == is_read for line in broken)

@@ -8,15 +8,20 @@ from urllib.parse import unquote
 
 
 class LoopbackServer:
-    """A context manager that serves `handler` on a free loopback port; `base` is its address."""
+    """A context manager that serves `handler` on a free loopback port; `base` is its address.
+    At another `host`, whoever asks has to have that port of their loopback lead there."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    def __init__(self, handler: type[BaseHTTPRequestHandler], *, host: str = "127.0.0.1") -> None:
+        self._server = ThreadingHTTPServer((host, 0), handler)
         self._server.daemon_threads = True
 
     @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

@@ -29,8 +29,8 @@ class JotformStandIn(LoopbackServer):
     Its attributes may be changed at any time: see the comments beside them.
     """
 
-    def __init__(self) -> None:
-        super().__init__(type("Handler", (StandInHandler,), {"standin": self}))
+    def __init__(self, *, host: str = "127.0.0.1") -> None:
+        super().__init__(type("Handler", (StandInHandler,), {"standin": self}), host=host)
         # The default queue of five would refuse a crowd of workers.
         self._server.socket.listen(128)
         self.lock = threading.RLock()

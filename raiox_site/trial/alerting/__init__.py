@@ -1,0 +1,1 @@
+"""Every alert, provoked by a real fault of the real system, and the message that people get."""
