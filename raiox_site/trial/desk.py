@@ -80,7 +80,7 @@ class Desk:
         self._told: dict[tuple[str, int], Fields] = {}
         self._was_told = threading.Condition()
         for number, submission_id in enumerate(plan.submissions):
-            self._submit(submission_id, number)
+            self.submit(submission_id, number)
 
     def edit(self, edit: Edit) -> None:
         with self.standin.lock:
@@ -124,7 +124,8 @@ class Desk:
         with self.standin.lock:
             return list(self.standin.files)
 
-    def _submit(self, submission_id: str, number: int) -> None:
+    def submit(self, submission_id: str, number: int) -> None:
+        """A dentist sends a form, of which no webhook tells yet."""
         names = NAMES[: self._rng.choice((1, 1, 2, 3))]
         submission = SimulatedSubmission(
             submission_id,

@@ -8,6 +8,7 @@ from django_q.models import OrmQ
 
 from cases.models import Case
 from integrations.models import JotformSubmission, ResultReturn
+from raiox_site.processes import wait_until
 from raiox_site.trial.evidence import Evidence
 
 POLL_SECONDS = 1.0
@@ -20,8 +21,9 @@ def unrest(evidence: Evidence) -> list[str]:
     answers = ResultReturn.objects.unsent()
     if not evidence.with_key:
         answers = answers.exclude(status=ResultReturn.Status.NOT_CONFIGURED)
+    known = Case.objects.exclude(jotform_submission_id=None).count()
     counts = {
-        "submissions have no case": len(evidence.submissions) - Case.objects.count(),
+        "submissions have no case": len(evidence.submissions) - known,
         "cases are not decided": Case.objects.exclude(status__in=DECIDED).count(),
         "answers are under way": answers.count(),
         "submissions are to be read": JotformSubmission.objects.exclude(next_try_at=None).count(),
@@ -55,6 +57,11 @@ def settle(evidence: Evidence, *, poll: Callable[[], int], until: float) -> None
         return
     forget_leases()
     evidence.unrest = wait(evidence, until=time.monotonic() + DRAIN_SECONDS)
+
+
+def wait_for_an_empty_queue() -> None:
+    """What runs by the clock is on the queue for a moment in each minute."""
+    wait_until(lambda: not OrmQ.objects.exists(), DRAIN_SECONDS)
 
 
 def forget_leases() -> None:

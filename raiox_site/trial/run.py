@@ -72,7 +72,7 @@ class Trial:
         self.services = services.made(variables, port=running.free_port(), log=self.log)
         self.evidence = Evidence(desk, drawn.submissions, with_key=options.with_key)
         door, seconds = f"{self.services.base}/jotform", options.seconds
-        self.senders = Senders(drawn, desk, door=door, seconds=seconds)
+        self.senders = Senders(drawn, desk, doors=[door], seconds=seconds)
         self.killer = Killer(self.services, times=options.kills, seconds=seconds, seed=options.seed)
         self.trouble = Trouble(desk, seed=options.seed)
         self.reviewers: list[Reviewer] = []

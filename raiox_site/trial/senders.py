@@ -1,10 +1,11 @@
-"""Carrying out a plan: many senders at once, who repeat what was not taken."""
+"""Carrying out a plan: many senders at once, who repeat what was not taken, at another door where
+there are several."""
 
 import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
@@ -21,10 +22,10 @@ class Senders:
     """`accepted` are the numbers of deliveries that were answered with 200, `answers` counts
     the HTTP statuses of all attempts."""
 
-    def __init__(self, plan: Plan, desk: Desk, *, door: str, seconds: float) -> None:
+    def __init__(self, plan: Plan, desk: Desk, *, doors: Sequence[str], seconds: float) -> None:
         self.accepted: set[int] = set()
         self.answers: Counter[int] = Counter()
-        self._desk, self._door, self._seconds = desk, door, seconds
+        self._desk, self._doors, self._seconds = desk, doors, seconds
         self._lock = threading.Lock()
         self._steps: queue.SimpleQueue[Delivery | Edit] = queue.SimpleQueue()
         for step in plan.steps:
@@ -52,9 +53,12 @@ class Senders:
 
     def _deliver(self, delivery: Delivery, pause: Callable[[float], bool]) -> None:
         fields = self._desk.fields(delivery)
-        status = NO_ANSWER
+        status, tried = NO_ANSWER, 0
         while status == NO_ANSWER or status >= 500:
-            status = self._attempt(fields)
+            status = self._attempt(
+                self._doors[(delivery.number + tried) % len(self._doors)], fields
+            )
+            tried += 1
             with self._lock:
                 self.answers[status] += 1
                 if status == 200:
@@ -62,8 +66,8 @@ class Senders:
             if status != 200 and pause(0.5):
                 return
 
-    def _attempt(self, fields: list[tuple[str, str]]) -> int:
+    def _attempt(self, door: str, fields: list[tuple[str, str]]) -> int:
         try:
-            return post_webhook(self._door, fields, timeout=10).status_code
+            return post_webhook(door, fields, timeout=10).status_code
         except requests.RequestException:
             return NO_ANSWER

@@ -15,17 +15,21 @@ Choose = Callable[[list[psutil.Process]], psutil.Process]
 
 @dataclass
 class Service:
-    """One process with its descendants. What kills says whether it met what it was to kill."""
+    """One process with its descendants; `prefix` says where it runs. What kills says whether it
+    met what it was to kill."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
     log: Path
+    prefix: tuple[str, ...] = ()
     child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start it unless it runs."""
         if self.child is None or self.child.poll() is not None:
-            self.child = running.start(*self.command, environment=self.environment, log=self.log)
+            self.child = running.start(
+                *self.command, environment=self.environment, log=self.log, prefix=self.prefix
+            )
 
     def stop(self) -> None:
         if self.child is not None:
@@ -73,6 +77,12 @@ class Services:
     web: Service
     worker: Service
     base: str
+
+    def everyone(self) -> list[psutil.Process]:
+        """All processes of both, also those that hide where they come from."""
+        children = [one.child for one in (self.web, self.worker) if one.child is not None]
+        found = [running.family(child.pid) for child in children]
+        return [process for family in found for process in family]
 
     def start(self) -> None:
         self.web.start()
