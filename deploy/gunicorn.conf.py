@@ -1,9 +1,20 @@
-"""The web process of `make run`. One process with threads: the encoder is loaded once."""
+"""The web process. One process with threads: the encoder is loaded once."""
 
 import os
+import sys
+from pathlib import Path
 
 import gunicorn
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from raiox_site import log_lines, metric_files  # found whichever folder gunicorn was started in
+
+# A process that is replaced between the switch to a new release and the restart must load the
+# code of the old one: the folder itself, not the link to the current one.
+chdir = str(Path.cwd())
+if os.environ.pop("RAIOX_LISTENING", ""):
+    # systemd opened the socket for raiox_site.web_service, which passed it on.
+    os.environ["LISTEN_PID"] = str(os.getpid())
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 worker_class = "raiox_site.web_worker.BoundedWorker"
 workers = int(os.environ.get("RAIOX_WEB_PROCESSES") or 1)
@@ -22,3 +33,24 @@ control_socket_disable = True
 memory = "/dev/shm"  # nosec B108 # a folder, in which mkstemp chooses the name
 if os.access(memory, os.W_OK):
     worker_tmp_dir = memory
+# Where the processes count: told before any of them loads the application.
+metrics_dir = metric_files.announce("web")
+# Lines of this first process; the others write as Django's settings say.
+logconfig_dict = log_lines.of_first_process(os.environ.get("RAIOX_LOG_FORMAT", "text"))
+# Should somebody want gunicorn's own: no parameters and no address of the client.
+access_log_format = "%(m)s %(U)s -> %(s)s"
+
+
+def on_starting(server):
+    if metrics_dir:
+        metric_files.wipe(metrics_dir)
+
+
+def child_exit(server, worker):
+    if metrics_dir:
+        metric_files.fold(metrics_dir, living=set(server.WORKERS) - {worker.pid})
+
+
+def on_exit(server):
+    if metrics_dir:
+        metric_files.remove(metrics_dir)

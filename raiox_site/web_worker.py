@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -21,6 +23,11 @@ FIRST_BYTE_SECONDS = 0.05
 WHOLE_SECONDS = 180
 
 
+# Asked for by monitors and load balancers, who draw conclusions from a late answer.
+PROBE = re.compile(rb"(?:GET|HEAD) /(?:ping|health|healthcheck|metrics)[/? ]")
+PROBE_THREADS, PEEKED_BYTES = 4, 32
+
+
 class BoundedWorker(ThreadWorker):
     """gunicorn's own `timeout` is about workers, not about threads: a client that sends a byte
     now and then would keep one for ever. Here a request has a time to arrive in, slow ones never
@@ -29,6 +36,25 @@ class BoundedWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.crowd = Crowd(most=max(1, self.cfg.threads // 2))
+
+    def get_thread_pool(self) -> Any:
+        self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
+        return super().get_thread_pool()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Who asks whether the service works does not wait behind its work, nor does whoever
+        has connected and says nothing take a thread."""
+        beginning = peeked(conn.sock)
+        if beginning is None and self.alive and not conn.initialized:
+            nothing_yet: Future[Any] = Future()
+            nothing_yet.set_result(_DEFER)
+            self.finish_request(conn, nothing_yet)
+            return
+        pool = self.probes if PROBE.match(beginning or b"") else self.tpool
+        answered = pool.submit(self.handle, conn)
+        answered.add_done_callback(
+            lambda answer: self.method_queue.defer(self.finish_request, conn, answer)
+        )
 
     def handle(self, conn: TConn) -> Any:
         if not (conn.initialized or conn.wait_for_data(FIRST_BYTE_SECONDS)):
@@ -50,6 +76,16 @@ class BoundedWorker(ThreadWorker):
             super().handle_error(req, client, ("-", 0), exc)
         finally:
             correlation.end()
+
+
+def peeked(sock: socket.socket) -> bytes | None:
+    """How what has arrived begins, without taking it; None while nothing has."""
+    try:
+        return sock.recv(PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
 
 
 def write_refusal(sock: socket.socket, status: int, reason: str, message: str) -> None:

@@ -2,8 +2,12 @@
 
 A cluster that loses one process may hang in silence (an idle worker killed while it holds the
 queue), go on without a scheduler (the sentinel killed) or leave orphans (the main process
-killed). So when any process of it vanishes, all of it is ended and a new one is started. Tasks
-are safe to run twice; the domain rows, not the queue, say what is done.
+killed). So when any process of it vanishes, or all live and no task comes through any more, all
+of it is ended and a new one is started. Tasks are safe to run twice; the domain rows, not the
+queue, say what is done.
+
+systemd is told that all is well once for every time that a task came through, and not otherwise:
+where this process hangs too, its watchdog starts all of it anew.
 
 A worker that leaves after `recycle` tasks looks the same from here and has the same effect,
 after the others have finished what they hold.
@@ -21,6 +25,7 @@ from pathlib import Path
 
 import psutil
 
+from raiox_site import metric_files, systemd
 from raiox_site.processes import is_alive, kill, recognise, wait_until
 
 log = logging.getLogger(__name__)
@@ -30,6 +35,13 @@ POLL_S = 0.5
 LOSS_GRACE_S = 8.0
 SETTLED_S = 30.0
 LONGEST_PAUSE_S = 10.0
+# Twice as long as one task may take: then one of those that a full cluster waits for is done.
+STALL_S = 120.0
+# So many times as long until the first one: each task process loads the encoder before it.
+FIRST_TIMES = 2.5
+PULSE_DIR = "RAIOX_PULSE_DIR"
+# A task came all the way through; the process that minds the others went round.
+TASKS, GUARD = "tasks", "guard"
 # Nobody waits for an answer here, and the machine may be busy.
 DECODE_SECONDS = "20"
 
@@ -70,9 +82,47 @@ def _group_of(process: psutil.Process) -> int | None:
         return None
 
 
-def start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], Cluster]:
-    patient = {"RAIOX_DECODE_SECONDS": DECODE_SECONDS, **os.environ}
-    child = subprocess.Popen(command, start_new_session=True, env=patient)
+@dataclass
+class Pulse:
+    """The marks that a cluster leaves in a folder, and when they last changed (monotonic)."""
+
+    folder: Path
+    seen: dict[str, int] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """What an earlier cluster left counts no more."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in (TASKS, GUARD):
+            (self.folder / name).unlink(missing_ok=True)
+        self.seen, self.since = {}, dict.fromkeys((TASKS, GUARD), time.monotonic())
+
+    def came(self, name: str) -> bool:
+        """Whether the mark was left anew since the last call."""
+        try:
+            left = (self.folder / name).stat().st_mtime_ns
+        except OSError:
+            return False
+        if self.seen.get(name) == left:
+            return False
+        self.seen[name], self.since[name] = left, time.monotonic()
+        return True
+
+    def ever_came(self, name: str) -> bool:
+        return name in self.seen
+
+    def silence(self) -> float:
+        """Seconds since the mark that is the older one."""
+        return time.monotonic() - min(self.since.values())
+
+
+def start(
+    command: Sequence[str], pulse: Path | None = None
+) -> tuple[subprocess.Popen[bytes], Cluster]:
+    variables = {"RAIOX_DECODE_SECONDS": DECODE_SECONDS, **systemd.for_children(os.environ)}
+    if pulse:
+        variables[PULSE_DIR] = str(pulse)
+    child = subprocess.Popen(command, start_new_session=True, env=variables)
     return child, Cluster(pgid=child.pid, members={psutil.Process(child.pid)})
 
 
@@ -133,8 +183,15 @@ def end_leftovers(state_file: Path, grace_s: float = LOSS_GRACE_S) -> None:
         end(cluster, grace_s)
 
 
-def watch(cluster: Cluster, state_file: Path, stopping: threading.Event) -> None:
-    """Return when a member is lost or `stopping` is set."""
+def watch(
+    cluster: Cluster,
+    state_file: Path,
+    stopping: threading.Event,
+    pulse: Pulse,
+    *,
+    stall_s: float = STALL_S,
+) -> None:
+    """Return when a member is lost, no task came through for `stall_s`, or `stopping` is set."""
     remember(cluster, state_file)
     while not stopping.wait(POLL_S):
         lost = cluster.lost()
@@ -143,20 +200,41 @@ def watch(cluster: Cluster, state_file: Path, stopping: threading.Event) -> None
             return
         if notice_members(cluster):
             remember(cluster, state_file)
+        if not _works(pulse, stall_s):
+            log.error("The cluster lives, and no task came through for %.0f s", pulse.silence())
+            return
+
+
+def _works(pulse: Pulse, stall_s: float) -> bool:
+    pulse.came(GUARD)
+    came_through, silence = pulse.came(TASKS), pulse.silence()
+    if came_through and silence < stall_s:
+        systemd.tell("READY=1", "WATCHDOG=1", "STATUS=Tasks are executed.")
+    return silence < (stall_s if pulse.ever_came(TASKS) else stall_s * FIRST_TIMES)
 
 
 def run(
-    command: Sequence[str], state_file: Path, stopping: threading.Event, *, grace_s: float
+    command: Sequence[str],
+    state_file: Path,
+    stopping: threading.Event,
+    *,
+    grace_s: float,
+    stall_s: float = STALL_S,
 ) -> None:
     """Keep one cluster running until `stopping` is set, then let it finish its tasks."""
     end_leftovers(state_file)
+    pulse = Pulse(state_file.with_suffix(".pulse"))
     failures = 0
     while not stopping.is_set():
         started = time.monotonic()
-        child, cluster = start(command)
-        watch(cluster, state_file, stopping)
+        pulse.begin()
+        child, cluster = start(command, pulse.folder)
+        watch(cluster, state_file, stopping, pulse, stall_s=stall_s)
+        if stopping.is_set():
+            systemd.tell("STOPPING=1", "STATUS=Finishing what runs.")
         end(cluster, grace_s if stopping.is_set() else LOSS_GRACE_S)
         child.wait()
+        metric_files.fold_ended()
         failures = 0 if time.monotonic() - started > SETTLED_S else failures + 1
         if failures > 1:
             stopping.wait(min(2.0 ** (failures - 2), LONGEST_PAUSE_S))

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,17 @@ def no_rate_limits(settings: Any) -> None:
 def answers_leave_at_once(settings: Any) -> None:
     """Only the tests about undoing a decision hold its answer back."""
     settings.RAIOX_UNDO_SECONDS = 0
+
+
+@pytest.fixture
+def backup_store(settings: Any, tmp_path: Path) -> Any:
+    """A folder of the test's own in the place of the backup Space."""
+    from raiox_site.backup import stores
+
+    settings.RAIOX_BACKUP = replace(
+        settings.RAIOX_BACKUP, folder=tmp_path / "backups", prefix="here", bucket="", recipient=""
+    )
+    return stores.configured()
 
 
 @pytest.fixture

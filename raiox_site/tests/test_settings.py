@@ -179,8 +179,8 @@ def test_a_database_in_parts_needs_all_of_them(tmp_path: Path, missing: str) -> 
 SECRETS = (
     "SECRET_KEY", "SECRET_KEY_FALLBACKS", "DATABASE_URL", "DB_PASSWORD", "REDIS_URL", "EMAIL_URL",
     "DO_SPACES_KEY", "DO_SPACES_SECRET", "JOTFORM_API_KEY", "JOTFORM_WEBHOOK_URL", "JF_SECRET",
-    "RAIOX_WEBHOOK_TOKEN", "RAIOX_JWT_KEY", "RAIOX_JWT_KEY_OLD", "RAIOX_HASH_KEY",
-    "RAIOX_METRICS_TOKEN", "RAIOX_TELEGRAM_TOKEN",
+    "RAIOX_WEBHOOK_TOKEN", "RAIOX_WEBHOOK_TOKEN_OLD", "RAIOX_JWT_KEY", "RAIOX_JWT_KEY_OLD",
+    "RAIOX_HASH_KEY", "RAIOX_METRICS_TOKEN", "RAIOX_TELEGRAM_TOKEN",
 )  # fmt: skip
 
 
@@ -395,7 +395,7 @@ def test_the_webhook_secret_is_found_where_it_is_set(
 def test_every_variable_that_is_read_is_listed_in_the_example() -> None:
     import re
 
-    readers = "text|secrets?|words|integer|rate|choice|address|origins|time_zone"
+    readers = "text|secrets?|words|integer|rate|choice|address|origins|time_zone|listener"
     pattern = re.compile(rf'env\.(?:{readers}|email_addresses|json_object)\(\s*"([A-Z][A-Z0-9_]+)"')
     read = {name for source in sources() for name in pattern.findall(source)}
     example = (settings.BASE_DIR / ".env.example").read_text()
