@@ -107,6 +107,7 @@ prepare_environment() {
     [ "${RAIOX_ENV:-}" = test ] || [ ! -f .env ] || eval "$(read_dotenv)"
     var_dir=${RAIOX_VAR_DIR:-$root/var}
     mkdir -p "$var_dir"
+    # shellcheck disable=SC2174 # the folder above is there already
     mkdir -p -m 700 "$var_dir/run" "$var_dir/log"
     var_dir=$(cd "$var_dir" && pwd -P)
     database_dir=$var_dir/postgres

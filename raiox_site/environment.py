@@ -113,6 +113,15 @@ class Environment:
             return default
         return value
 
+    def listener(self, name: str) -> str:
+        """An address to listen at, such as 127.0.0.1:9101 or [::1]:9101; empty: none."""
+        value = self.text(name)
+        host, _colon, port = value.rpartition(":")
+        if value and not (host and port.isascii() and port.isdecimal() and int(port) < 65536):
+            self.refuse(f"{name} must be like 127.0.0.1:9101, not {value!r}")
+            return ""
+        return value
+
     def origins(self, name: str) -> list[str]:
         """A comma-separated variable of origins such as https://raiox.example.org."""
         origins = self.words(name)

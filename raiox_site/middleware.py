@@ -12,8 +12,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from cases import correlation as correlation_id
 from integrations.throttles import ApiThrottle
+from matching import measured
 from raiox_site.bodies import DOORS
 from raiox_site.errors import bad_request, service_unavailable, too_many_requests
+from raiox_site.measured_requests import route_of
 from raiox_site.sessions import is_logged_in
 
 log = logging.getLogger(__name__)
@@ -22,8 +24,9 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Asked for every few seconds, or many times for one page: worth a line only when refused.
 UNREMARKABLE = ("/ping", "/health", "/metrics", "/static/")
-PROBES = ("/ping", "/health", "/healthcheck")
-UNCOUNTED = re.compile(rf"/ping/?|/static/.*|{DOORS.pattern}")
+PROBES = ("/ping", "/health", "/healthcheck", "/metrics")
+# Counting asks the database, and what says that it hangs must not.
+UNCOUNTED = re.compile(rf"/(ping|health|healthcheck|metrics)/?|/static/.*|{DOORS.pattern}")
 
 
 def correlation(get_response: Handler) -> Handler:
@@ -40,10 +43,20 @@ def correlation(get_response: Handler) -> Handler:
         if response.status_code >= 400 or not request.path.startswith(UNREMARKABLE):
             spent_ms = (time.monotonic() - since) * 1000
             told = (request.method, request.path, response.status_code, spent_ms)
-            log.info("%s %s -> %d in %.0f ms", *told)
+            log.info("%s %s -> %d in %.0f ms", *told, extra=_told(request, response, spent_ms))
         return response
 
     return middleware
+
+
+def _told(request: HttpRequest, response: HttpResponseBase, spent_ms: float) -> dict[str, object]:
+    """For lines that machines read."""
+    return {
+        "method": request.method,
+        "route": route_of(request),
+        "status": response.status_code,
+        "milliseconds": round(spent_ms),
+    }
 
 
 def probes_by_address(get_response: Handler) -> Handler:
@@ -71,6 +84,7 @@ class database_outage:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, (OperationalError, InterfaceError)):
             return None
+        measured.failed(measured.Trouble.DATABASE)
         log.error("the database does not answer: %s", error)
         return service_unavailable(request)
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -17,17 +17,21 @@ import requests
 from django.conf import settings
 from django.db import connection
 
+from raiox_site.configuration.services import KEEPALIVES
+
 WEB = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "raiox_site.wsgi")
 WORKER = ("manage.py", "worker")
 # Of the options of a connection these are set by the settings, or are part of the address.
-OWN_OPTIONS = frozenset({"options", "connect_timeout", "host"})
+OWN_OPTIONS = frozenset({"application_name", "connect_timeout", "host", *KEEPALIVES})
 
 
-def start(*command: str, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a Python process in a group of its own."""
+def start(
+    *command: str, environment: dict[str, str], log: Path, prefix: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a Python process in a group of its own; `prefix` is a program that becomes it."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, *command],
+            [*prefix, sys.executable, *command],
             cwd=settings.BASE_DIR,
             env=environment,
             stdout=output,
@@ -65,6 +69,14 @@ def stop(child: subprocess.Popen[bytes]) -> None:
 def descendants(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process with its descendants; empty when it is gone."""
+    try:
+        return [psutil.Process(pid), *descendants(pid)]
     except psutil.NoSuchProcess:
         return []
 

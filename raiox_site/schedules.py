@@ -15,6 +15,7 @@ SCHEDULES = {
     "purge expired cases": ("cases.tasks.purge_expired", 24 * 60),
     "measure references": ("matching.tasks.measure_references", 1),
     "complete a switch": ("matching.tasks.complete_switch", 1),
+    "note erasures": ("raiox_site.backup.tasks.note_erasures", 1),
     "heartbeat": ("raiox_site.heartbeat.beat", 1),
 }
 

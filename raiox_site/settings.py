@@ -10,7 +10,17 @@ import environ
 from integrations.jotform.roles import ANSWER_ROLES, JOTFORM_ROLES
 from integrations.spaces import spaces_hosts
 from raiox_site import log_lines
-from raiox_site.configuration import api, jotform, login, mail, requirements, services, web
+from raiox_site.configuration import (
+    api,
+    backup,
+    jotform,
+    login,
+    mail,
+    release,
+    requirements,
+    services,
+    web,
+)
 from raiox_site.configuration.keys import KEY_LENGTH, TOKEN_LENGTH, derived_key, machine_secret
 from raiox_site.environment import ENVIRONMENTS, Environment
 
@@ -20,7 +30,7 @@ if os.environ.get("RAIOX_ENV") != "test":
     environ.Env.read_env(os.environ.get("RAIOX_ENV_FILE") or BASE_DIR / ".env")
 env = Environment(os.environ)
 
-VERSION = "0.1.0"
+VERSION = release.version(env, "0.1.0", base=BASE_DIR)
 RAIOX_ENV = env.choice("RAIOX_ENV", ENVIRONMENTS)
 PRODUCTION = RAIOX_ENV == "production"
 DEPLOYED = RAIOX_ENV in ("staging", "production")
@@ -42,6 +52,8 @@ JOTFORM_WEBHOOK_URL = env.secret("JOTFORM_WEBHOOK_URL")
 RAIOX_WEBHOOK_TOKEN = jotform.webhook_token(
     env.secret("RAIOX_WEBHOOK_TOKEN"), JOTFORM_WEBHOOK_URL, JF_SECRET
 )
+# The secret before this one, until Jotform and every client send the new one.
+RAIOX_WEBHOOK_TOKEN_OLD = env.secret("RAIOX_WEBHOOK_TOKEN_OLD")
 # The variable names either our own door (then it holds the secret) or who gets a copy.
 JOTFORM_COPY_URL = jotform.copy_address(env, JOTFORM_WEBHOOK_URL)
 JOTFORM_FORM_IDS = env.words("JOTFORM_FORM_IDS")
@@ -61,6 +73,8 @@ RAIOX_ENCODER = env.text("RAIOX_ENCODER", "" if PRODUCTION else USUAL_ENCODER)
 RAIOX_VIEWS = int(env.choice("RAIOX_VIEWS", ("", "1", "2", "4")) or 0) or None
 # How often a process looks which encoder was switched to. A test switches when it says so.
 RAIOX_FOLLOW_SECONDS = None if RAIOX_ENV == "test" else 2.0
+# Where the encoder computes: `auto` takes the GPU where there is one.
+RAIOX_DEVICE = env.choice("RAIOX_DEVICE", ("auto", "cpu", "cuda"))
 RAIOX_TORCH_THREADS = env.integer("RAIOX_TORCH_THREADS", 1, minimum=1)
 RAIOX_WORKERS = env.integer("RAIOX_WORKERS", 2, minimum=1)
 RAIOX_WEBHOOK_RATE = env.rate("RAIOX_WEBHOOK_RATE", "30/min")
@@ -83,7 +97,10 @@ RAIOX_PRIVACY_EMAIL = next(iter(env.email_addresses("RAIOX_PRIVACY_EMAIL")), "")
 # A folder on this machine is nobody else's; others may keep films in the same bucket.
 OWN_STORAGE = "0" if env.secret("DO_SPACES_KEY") else "1"
 RAIOX_PURGE_ORPHANS = env.choice("RAIOX_PURGE_ORPHANS", ("0", "1"), OWN_STORAGE) == "1"
+RAIOX_BACKUP = backup.settings(env, var_dir=VAR_DIR, name=RAIOX_ENV)
 RAIOX_METRICS_TOKEN = env.secret("RAIOX_METRICS_TOKEN")
+# Where a worker tells its figures: for hosts without a web process.
+RAIOX_METRICS_LISTEN = env.listener("RAIOX_METRICS_LISTEN")
 RAIOX_PUBLIC_URL = env.address("RAIOX_PUBLIC_URL")
 RAIOX_NOTIFY_EMAILS = env.email_addresses("RAIOX_NOTIFY_EMAILS")
 RAIOX_NOTIFY_PAUSE_SECONDS = env.integer("RAIOX_NOTIFY_PAUSE_SECONDS", 60)
@@ -116,9 +133,13 @@ RAIOX_JWT_KEY = env.secret("RAIOX_JWT_KEY")
 RAIOX_JWT_KEY_OLD = env.secret("RAIOX_JWT_KEY_OLD")
 RAIOX_HASH_KEY = env.secret("RAIOX_HASH_KEY")
 TIME_ZONE = env.time_zone("TIME_ZONE", "America/Sao_Paulo")
+RAIOX_LOG_FORMAT = env.choice("RAIOX_LOG_FORMAT", ("text", "json"))
 LOG_LEVEL = env.choice("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"))
 
 database = services.database(env, is_needed=DEPLOYED)
+replica = services.replica(env)
+# How far the replica may be behind the primary and still be searched, in seconds.
+RAIOX_SEARCH_LAG_SECONDS = env.integer("RAIOX_SEARCH_LAG_SECONDS", 5)
 CACHES = {"default": services.cache(env)}
 STORAGES: dict[str, dict[str, Any]] = {
     "default": services.storage(
@@ -141,6 +162,7 @@ requirements.require_strength(
     RAIOX_JWT_KEY_OLD=(RAIOX_JWT_KEY_OLD, KEY_LENGTH),
     RAIOX_HASH_KEY=(RAIOX_HASH_KEY, KEY_LENGTH),
     RAIOX_METRICS_TOKEN=(RAIOX_METRICS_TOKEN, TOKEN_LENGTH),
+    RAIOX_WEBHOOK_TOKEN_OLD=(RAIOX_WEBHOOK_TOKEN_OLD, TOKEN_LENGTH),
 )
 if DEPLOYED:
     requirements.require_keys(env, secret_key=SECRET_KEY, older=SECRET_KEY_FALLBACKS)
@@ -160,7 +182,8 @@ env.stop_on_problems(RAIOX_ENV)
 SECRET_KEY = SECRET_KEY or machine_secret(VAR_DIR / "secret-key")
 CLIENT_HASH_KEY = RAIOX_HASH_KEY or derived_key(SECRET_KEY, "client-hash")
 DATABASES = {
-    "default": services.complete(database or services.embedded_database(VAR_DIR / "postgres"))
+    "default": services.complete(database or services.embedded_database(VAR_DIR / "postgres")),
+    **replica,
 }
 
 INSTALLED_APPS = [
@@ -191,6 +214,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "raiox_site.measured_requests.measured",
     "raiox_site.middleware.correlation",
     "raiox_site.middleware.probes_by_address",
     "raiox_site.security_headers.sent",
@@ -245,6 +269,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 Q_CLUSTER = {
     "name": "raiox",
     "orm": "default",
+    "broker_class": "raiox_site.pulse.ProvenQueue",
     "workers": RAIOX_WORKERS,
     "queue_limit": RAIOX_WORKERS,
     "bulk": 1,
@@ -272,4 +297,4 @@ LANGUAGES = [("pt-br", "Português (Brasil)")]
 LOCALE_PATHS = [BASE_DIR / "raiox_site" / "locale"]
 USE_TZ = True
 
-LOGGING = log_lines.configuration(level=LOG_LEVEL)
+LOGGING = log_lines.configuration(level=LOG_LEVEL, form=RAIOX_LOG_FORMAT)
