@@ -151,10 +151,13 @@ def cut_off(trial: Trial) -> None:
     """The terminal goes away in the middle of the one that cannot be done twice."""
     old = trial.place.secret("DB_PASSWORD")
     rotation = subprocess.Popen(
-        ["deploy/secrets/rotate.sh", "DB_PASSWORD"], cwd=shared.ROOT,
-        env=trial.place.environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [shared.ROOT / "deploy/secrets/rotate.sh", "DB_PASSWORD"],
+        cwd=shared.ROOT,
+        env=trial.place.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     begun = trial.outside.within(60, lambda: [*trial.place.etc.glob(".rotate.*/in-database")])
     time.sleep(2)
     os.killpg(rotation.pid, signal.SIGHUP)
