@@ -52,6 +52,7 @@ ELSEWHERE = {
     "tail -n 1000 /var/log/nginx": "tried by 20-web",
     "deploy/up.sh manage createsuperuser": "asks a person",
     "deploy/up.sh up": "runs already",
+    "deploy/backup.sh --bucket": "tried by 40-backup, which has a bucket",
     "deploy/secrets/rotate.sh": "tried by 45-secrets",
     "deploy/restore.sh --replace": "tried by 40-backup",
     "deploy/restore.sh --backup": "tried by 40-backup",
