@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import gunicorn
 
@@ -41,16 +42,16 @@ logconfig_dict = log_lines.of_first_process(os.environ.get("RAIOX_LOG_FORMAT", "
 access_log_format = "%(m)s %(U)s -> %(s)s"
 
 
-def on_starting(server):
+def on_starting(server: Any) -> None:
     if metrics_dir:
         metric_files.wipe(metrics_dir)
 
 
-def child_exit(server, worker):
+def child_exit(server: Any, worker: Any) -> None:
     if metrics_dir:
         metric_files.fold(metrics_dir, living=set(server.WORKERS) - {worker.pid})
 
 
-def on_exit(server):
+def on_exit(server: Any) -> None:
     if metrics_dir:
         metric_files.remove(metrics_dir)

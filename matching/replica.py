@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -21,6 +21,7 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client import Counter, Gauge
 
+from matching.deadlines import cut_off
 from matching.models import Embedding
 
 ALIAS = "replica"
@@ -184,16 +185,10 @@ def tried() -> Iterator[None]:
         log.warning("a search on the read replica failed: %s", type(error).__name__)
 
 
-@contextmanager
-def _deadline() -> Iterator[None]:
+def _deadline() -> AbstractContextManager[None]:
     """Shut this thread's connection with the replica down when the time is over."""
-    timer = threading.Timer(DEADLINE_SECONDS, _shut_down, [connections[ALIAS]])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    wrapper = connections[ALIAS]
+    return cut_off(lambda: _shut_down(wrapper), seconds=DEADLINE_SECONDS)
 
 
 def _shut_down(wrapper: BaseDatabaseWrapper) -> None:

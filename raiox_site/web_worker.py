@@ -4,8 +4,6 @@ import contextlib
 import json
 import re
 import socket
-import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +12,7 @@ from gunicorn import util
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from cases import correlation
+from matching.deadlines import cut_off
 from raiox_site import security_headers
 from raiox_site.slow_clients import Crowd, Reading
 
@@ -111,18 +110,11 @@ def write_refusal(sock: socket.socket, status: int, reason: str, message: str) -
 util.write_error = write_refusal
 
 
-@contextlib.contextmanager
-def closed_after(seconds: float, conn: TConn) -> Iterator[None]:
+def closed_after(seconds: float, conn: TConn) -> contextlib.AbstractContextManager[None]:
     """Shut the connection down when the block takes longer."""
 
     def shut() -> None:
         with contextlib.suppress(OSError):
             conn.sock.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, shut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return cut_off(shut, seconds=seconds)

@@ -1,7 +1,7 @@
 """Fixtures for every package's tests, loaded as a pytest plugin (see pytest.ini)."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,20 @@ def no_rate_limits(settings: Any) -> None:
 def answers_leave_at_once(settings: Any) -> None:
     """Only the tests about undoing a decision hold its answer back."""
     settings.RAIOX_UNDO_SECONDS = 0
+
+
+@pytest.fixture
+def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every use of the database fails as after the server was killed."""
+
+    from django.db import OperationalError
+
+    def down(self: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", down)
+        yield
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`/health` is red exactly when somebody must get up."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,18 +110,6 @@ def test_every_process_that_works_beats_and_one_that_only_proves_itself_does_not
 def test_it_stays_green_while_a_task_waits_for_its_time(client: Client, beating: None) -> None:
     OrmQ.objects.create(key="raiox", payload="x", lock=timezone.now() + timedelta(minutes=6))
     assert client.get("/health").status_code == 200
-
-
-@pytest.fixture
-def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every use of the database fails as after the server was killed."""
-
-    def down(self: Any) -> Any:
-        raise OperationalError("the server closed the connection")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", down)
-        yield
 
 
 @pytest.mark.parametrize("path", ["/health", "/healthcheck"])

@@ -1,8 +1,6 @@
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from django.test import Client
 
 
@@ -17,18 +15,6 @@ def test_healthcheck_has_the_shape_that_monitors_read(client: Client) -> None:
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
     assert set(answer.json()) == {"status", "version"}
-
-
-@pytest.fixture
-def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every use of the database fails as after the server was killed."""
-
-    def down(self: Any) -> Any:
-        raise OperationalError("the server closed the connection")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", down)
-        yield
 
 
 def test_a_request_during_a_database_outage_is_503_and_says_when_to_come_back(

@@ -1,10 +1,13 @@
 """What a trial knows by itself, to compare with what is in the database and at Jotform."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from raiox_site.trial.desk import Desk
+from raiox_site.trial.plan import Plan
+from raiox_site.trial.reviewer import Reviewer
+from raiox_site.trial.senders import Senders
 
 
 @dataclass
@@ -23,3 +26,10 @@ class Evidence:
     setbacks: int = 0
     with_key: bool = True
     unrest: list[str] = field(default_factory=list)
+
+    def take_in(self, plan: Plan, senders: Senders, reviewers: Iterable[Reviewer]) -> None:
+        """What was sent, what came of it, and what was decided."""
+        self.sent = {delivery.number for delivery in plan.deliveries}
+        self.accepted, self.answers = senders.accepted, senders.answers
+        for one in reviewers:
+            self.decisions += one.answers

@@ -29,7 +29,7 @@ from raiox_site.trial.plan import Delivery, Plan
 from raiox_site.trial.reviewer import Reviewer
 from raiox_site.trial.senders import Senders
 from raiox_site.trial.services import Service
-from raiox_site.trial.summary import Row
+from raiox_site.trial.summary import Outcome
 
 WEBS, WORKERS = ("web1", "web2"), ("worker1", "worker2")
 WEB_PORT = 8000
@@ -53,12 +53,6 @@ class Options:
     @property
     def seconds(self) -> float:
         return self.cases / self.rate
-
-
-@dataclass(frozen=True)
-class Outcome:
-    rows: list[Row]
-    violations: list[str]
 
 
 def run(options: Options, say: Say) -> Outcome:
@@ -153,7 +147,7 @@ class Trial:
                 over.set()
         for end in deciding:
             end.result()
-        self._gather()
+        self.evidence.take_in(self.plan, self.senders, self.reviewers)
 
     def outcome(self) -> Outcome:
         found = hosts_verdict.violations(self.evidence, self.store.names())
@@ -185,13 +179,6 @@ class Trial:
         wait_until(lambda: time.monotonic() > back + STALE_SECONDS, STALE_SECONDS)
         self.evidence.unrest = rest.unrest(self.evidence)
         rest.wait_for_an_empty_queue()
-
-    def _gather(self) -> None:
-        evidence = self.evidence
-        evidence.sent = {delivery.number for delivery in self.plan.deliveries}
-        evidence.accepted, evidence.answers = self.senders.accepted, self.senders.answers
-        for one in self.reviewers:
-            evidence.decisions += one.answers
 
     def _variables(self, standin: JotformStandIn) -> dict[str, str]:
         webs = [self.network.hosts[name].address for name in WEBS]

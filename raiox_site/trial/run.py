@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cases.models import Case
@@ -22,18 +21,13 @@ from raiox_site.trial.killer import Killer
 from raiox_site.trial.plan import Options, Plan
 from raiox_site.trial.reviewer import Reviewer
 from raiox_site.trial.senders import Senders
+from raiox_site.trial.summary import Outcome
 from raiox_site.trial.trouble import Trouble
 
 REVIEWERS = 2
 # Failures go on until so many of the cases are decided, or for so long.
 SHARE_UNDER_TROUBLE, SECONDS_UNDER_TROUBLE = 0.8, 300.0
 Say = Callable[[str], object]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    rows: list[summary.Row]
-    violations: list[str]
 
 
 def run(options: Options, say: Say) -> Outcome:
@@ -152,8 +146,5 @@ class Trial:
 
     def _gather(self) -> None:
         evidence = self.evidence
-        evidence.sent = {delivery.number for delivery in self.plan.deliveries}
-        evidence.accepted, evidence.answers = self.senders.accepted, self.senders.answers
-        for one in self.reviewers:
-            evidence.decisions += one.answers
+        evidence.take_in(self.plan, self.senders, self.reviewers)
         evidence.setbacks = self.killer.killed.total() + self.trouble.injected.total()

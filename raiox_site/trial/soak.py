@@ -27,7 +27,7 @@ from raiox_site.trial.kills import Kills
 from raiox_site.trial.memory import Memory
 from raiox_site.trial.plan import Plan
 from raiox_site.trial.reviewer import Reviewer
-from raiox_site.trial.summary import Row
+from raiox_site.trial.summary import Outcome, Row
 from raiox_site.trial.traffic import REPEATED, Traffic
 
 # While something rises again it is said so, or nobody answers, and whose login was interrupted is
@@ -52,12 +52,6 @@ class Options:
     @property
     def seconds(self) -> float:
         return self.minutes * 60
-
-
-@dataclass(frozen=True)
-class Outcome:
-    rows: list[Row]
-    violations: list[str]
 
 
 def run(options: Options, say: Say) -> Outcome:

@@ -1,6 +1,7 @@
 """What happened in a trial, in figures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db.models import Count
 
@@ -10,6 +11,14 @@ from raiox_site.trial.evidence import Evidence
 from raiox_site.trial.plan import Plan
 
 Row = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened, and what of it is not as it must be."""
+
+    rows: list[Row]
+    violations: list[str]
 
 
 def of_sending(plan: Plan, evidence: Evidence) -> list[Row]:

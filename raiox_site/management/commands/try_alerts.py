@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from raiox_site.trial.alerting import run
 from raiox_site.trial.alerting.monitoring import ALERTMANAGER, PROMETHEUS
+from raiox_site.trial.command import TrialCommand
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     help = (
         "Provokes what every alert is about, in processes and a database of its own watched by a"
         " real Prometheus and Alertmanager, and reads the messages that come of it. Stops and"
@@ -36,12 +37,8 @@ class Command(BaseCommand):
         if missing:
             raise CommandError(f"Not installed: {', '.join(missing)}.")
         try:
-            problems = run.run(short=short, disk=disk, keep=keep, say=self._say, only=set(only))
+            problems = run.run(short=short, disk=disk, keep=keep, say=self.say, only=set(only))
         except (subprocess.CalledProcessError, TimeoutError) as error:
             raise CommandError(str(error)) from error
         if problems:
             raise CommandError("\n".join(["Not as it must be:", *problems]))
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()

@@ -1,17 +1,16 @@
 import os
-import signal
 import subprocess
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from raiox_site.trial import hosts
-from raiox_site.trial.hosts import Options, Outcome
+from raiox_site.trial.command import TrialCommand, in_words
+from raiox_site.trial.hosts import Options
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     help = (
         "Tries two web hosts and two worker hosts (network namespaces) on one PostgreSQL, one"
         " bucket and one Jotform, all of them stand-ins: one worker host is cut off and comes"
@@ -34,30 +33,14 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="keep the folder")
 
     def handle(self, *args: object, **options: Any) -> None:
-        if settings.PRODUCTION:
-            raise CommandError("Nothing is tried out in production.")
+        self.begin()
         if os.geteuid() != 0:
             raise CommandError("Network namespaces need root.")
         if missing := hosts.needs():
             raise CommandError("\n".join(missing))
-        # Like Ctrl-C: what was begun is cleared away.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__})
         try:
-            outcome = hosts.run(chosen, self._say)
-        except subprocess.CalledProcessError as error:
-            raise CommandError(f"{error}\n{error.stderr or ''}".strip()) from error
-        except TimeoutError as error:
-            raise CommandError(str(error)) from error
-        self._report(outcome)
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
-
-    def _report(self, outcome: Outcome) -> None:
-        for name, figure in outcome.rows:
-            self.stdout.write(f"{name:<45}{figure:>24}")
-        if outcome.violations:
-            raise CommandError("\n".join(["Not as it must be:", *outcome.violations]))
-        self.stdout.write(self.style.SUCCESS("Everything happened exactly once."))
+            outcome = hosts.run(chosen, self.say)
+        except (TimeoutError, subprocess.CalledProcessError) as error:
+            raise in_words(error) from error
+        self.report(outcome, widths=(45, 24), success="Everything happened exactly once.")

@@ -1,15 +1,12 @@
-import signal
 import subprocess
 from argparse import ArgumentParser
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-
+from raiox_site.trial.command import TrialCommand, in_words
 from raiox_site.trial.plan import Options
-from raiox_site.trial.run import Outcome, run
+from raiox_site.trial.run import run
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     help = (
         "Tries the whole system against a stand-in for Jotform: webhooks that come shuffled,"
         " twice, too late or never, edits, decisions, and processes killed with -9. Works in a"
@@ -32,26 +29,12 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="keep database and folder")
 
     def handle(self, *args: object, without_key: bool, faults: bool, **options: object) -> None:
-        if settings.PRODUCTION:
-            raise CommandError("Nothing is tried out in production.")
-        # Like Ctrl-C: what was begun is cleared away.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self.begin()
         names = ("deliveries", "submissions", "kills", "seed", "patience", "keep")
         chosen = {name: options[name] for name in names}
         wanted = Options(with_key=not without_key, with_faults=faults, **chosen)  # type: ignore[arg-type]
         try:
-            outcome = run(wanted, self._say)
+            outcome = run(wanted, self.say)
         except (ValueError, TimeoutError, subprocess.CalledProcessError) as error:
-            raise CommandError(str(error)) from error
-        self._report(outcome)
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
-
-    def _report(self, outcome: Outcome) -> None:
-        for name, figure in outcome.rows:
-            self.stdout.write(f"{name:<45}{figure:>8}")
-        if outcome.violations:
-            raise CommandError("\n".join(["Not as it must be:", *outcome.violations]))
-        self.stdout.write(self.style.SUCCESS("Everything is as it must be."))
+            raise in_words(error) from error
+        self.report(outcome, widths=(45, 8), success="Everything is as it must be.")

@@ -1,13 +1,10 @@
-import signal
 import subprocess
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-
 from raiox_site.trial import replicas, scratch
+from raiox_site.trial.command import TrialCommand, in_words
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     help = (
         "Tries the vector search on a real read replica: one that follows, is behind, hangs, is"
         " killed, lacks vectors, or was promoted. Works in two PostgreSQL servers of its own."
@@ -16,16 +13,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: object, **options: object) -> None:
-        if settings.PRODUCTION:
-            raise CommandError("Nothing is tried out in production.")
-        # Like Ctrl-C: what was begun is cleared away.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self.begin()
         with scratch.folder(keep=False) as path:
             try:
-                replicas.run(path, self._say)
+                replicas.run(path, self.say)
             except (RuntimeError, subprocess.CalledProcessError) as error:
-                raise CommandError(str(error)) from error
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+                raise in_words(error) from error

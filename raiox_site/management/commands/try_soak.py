@@ -1,16 +1,13 @@
-import signal
 import subprocess
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-
 from raiox_site.trial import soak
-from raiox_site.trial.soak import Options, Outcome
+from raiox_site.trial.command import TrialCommand, in_words
+from raiox_site.trial.soak import Options
 
 
-class Command(BaseCommand):
+class Command(TrialCommand):
     help = (
         "Tries everyday work for a long time: uploads, webhooks, Jotform, panel and API at a"
         " steady rate, while a process of web, worker, decoders or PostgreSQL is killed with -9"
@@ -33,24 +30,10 @@ class Command(BaseCommand):
         parser.add_argument("--keep", action="store_true", help="keep the folder")
 
     def handle(self, *args: object, **options: Any) -> None:
-        if settings.PRODUCTION:
-            raise CommandError("Nothing is tried out in production.")
-        # Like Ctrl-C: what was begun is cleared away.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self.begin()
         chosen = Options(**{name: options[name] for name in Options.__dataclass_fields__})
         try:
-            outcome = soak.run(chosen, self._say)
+            outcome = soak.run(chosen, self.say)
         except (TimeoutError, subprocess.CalledProcessError) as error:
-            raise CommandError(str(error)) from error
-        self._report(outcome)
-
-    def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
-
-    def _report(self, outcome: Outcome) -> None:
-        for name, figure in outcome.rows:
-            self.stdout.write(f"{name:<42}{figure:>38}")
-        if outcome.violations:
-            raise CommandError("\n".join(["Not as it must be:", *outcome.violations]))
-        self.stdout.write(self.style.SUCCESS("Nothing was lost, and memory is flat."))
+            raise in_words(error) from error
+        self.report(outcome, widths=(42, 38), success="Nothing was lost, and memory is flat.")
