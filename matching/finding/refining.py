@@ -7,7 +7,6 @@ which the finder has few pixels.
 """
 
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.conf import settings
 from PIL import Image
 
 from matching.boxes import Box
 from matching.finding.geometry import ends, scaled
 from matching.finding.votes import share
+from matching.runtime import networks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -141,36 +140,20 @@ def new_network() -> "nn.Module":
 
 def _answers(pictures: Array) -> Array:
     """(n, HEIGHT, WIDTH) to (n, 6)."""
-    import torch
-
-    with torch.inference_mode():
-        answers: Array = _loaded()(torch.from_numpy(pictures)[:, None]).numpy()
-    return answers
-
-
-_network: Any = None
-_lock = threading.Lock()
-
-
-def _loaded() -> Any:
-    global _network
-    if _network is None:
-        with _lock:
-            if _network is None:
-                _network = load(WEIGHTS)
-    return _network
+    return NETWORK(pictures[:, None])
 
 
 def load(weights: Path) -> "nn.Module":
     """The network with the weights of a file. OSError or RuntimeError where they are not."""
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    torch.set_num_threads(settings.RAIOX_TORCH_THREADS)
     network = new_network()
     try:
         network.load_state_dict(load_file(weights))
     except SafetensorError as error:
         raise RuntimeError(f"{weights.name} holds no weights") from error
     return network.eval().requires_grad_(False)
+
+
+NETWORK = networks.Own("refiner", weights=WEIGHTS, in_torch=load)
