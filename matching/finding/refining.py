@@ -32,7 +32,7 @@ WIDTH, HEIGHT = 96, 128
 # The window around a box, as shares of the box's own height and width.
 TALL = 1.9
 WIDE_BY_HEIGHT, WIDE_BY_WIDTH = 0.6, 1.2
-LOOKS = 3
+LOOKS = 2
 # Pixels from platform to apex that are worth looking at.
 ENOUGH = 160.0
 
@@ -43,9 +43,9 @@ def refined(image: Image.Image, boxes: Sequence[Box]) -> list[tuple[Box, float]]
     if not boxes:
         return []
     small, factor = _reduced(image, min(box.height for box in boxes))
-    near = [scaled(box, factor) for box in boxes]
+    near, film = [scaled(box, factor) for box in boxes], np.asarray(small)
     for _look in range(LOOKS):
-        answers = _answers(np.stack([seen(small, box) for box in near]))
+        answers = _answers(np.stack([seen(film, box) for box in near]))
         moves = zip(near, answers, strict=True)
         near = [_bounded(moved(box, answer), max(small.size)) for box, answer in moves]
     sure = share(answers[:, 5])
@@ -75,15 +75,42 @@ def window_of(box: Box) -> Box:
     return Box(box.x, box.y, wide, TALL * box.height, box.angle)
 
 
-def seen(image: Image.Image, box: Box) -> Array:
-    """The window around a box as the network takes it, float32 of shape (HEIGHT, WIDTH)."""
-    return standardised(window_of(box).cut(image, margin=0.0))
+def seen(film: Array, box: Box) -> Array:
+    """The window around a box of a film, greys (rows, columns), as the network takes it: float32
+    of shape (HEIGHT, WIDTH). Outside of the film is its mean grey."""
+    import cv2
+
+    window, turn = window_of(box), math.radians(box.angle)
+    # Twice the size, then the mean of four: grain would else be picked out, not averaged.
+    right, down = window.width / (2 * WIDTH), window.height / (2 * HEIGHT)
+    cosine, sine = math.cos(turn), math.sin(turn)
+    across, along = (1 - 2 * WIDTH) / 2, (1 - 2 * HEIGHT) / 2
+    way = np.array(
+        [
+            [right * cosine, -down * sine, window.x - 0.5],
+            [right * sine, down * cosine, window.y - 0.5],
+        ]
+    )
+    way[:, 2] += way[:, 0] * across + way[:, 1] * along
+    part = cv2.warpAffine(
+        film,
+        way,
+        (2 * WIDTH, 2 * HEIGHT),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=cv2.mean(film)[:1],
+    )
+    return _standardised(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
 
 
 def standardised(part: Image.Image) -> Array:
     """A part of a film, mode L, at the network's size and with mean 0 and spread 1."""
     small = part.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    grey = np.asarray(small, dtype=np.float32)
+    return _standardised(np.asarray(small))
+
+
+def _standardised(small: Array) -> Array:
+    grey = small.astype(np.float32)
     return (grey - grey.mean()) / (grey.std() + 4.0)  # type: ignore[no-any-return]
 
 
