@@ -86,14 +86,26 @@ class Box:
         cosine, sine = math.cos(turn), math.sin(turn)
         left = self.x - cosine * width / 2 + sine * height / 2
         top = self.y - sine * width / 2 - cosine * height / 2
-        mean = round(float(np.asarray(image).mean()))
+        is_inside = all(
+            0 <= left + cosine * right - sine * down <= image.width
+            and 0 <= top + sine * right + cosine * down <= image.height
+            for right in (0, width)
+            for down in (0, height)
+        )
         return image.transform(
             (width, height),
             Image.Transform.AFFINE,
             (cosine, -sine, left, sine, cosine, top),
             resample=Image.Resampling.BICUBIC,
-            fillcolor=mean,
+            fillcolor=0 if is_inside else mean_grey(image),
         )
+
+
+def mean_grey(image: Image.Image) -> int:
+    """Of an image of mode L, rounded."""
+    import cv2
+
+    return round(cv2.mean(np.asarray(image))[0])
 
 
 def _normal(angle: float) -> float:
