@@ -43,7 +43,7 @@ PAPER = 235
 GROUND_SHARE = 0.45
 STEEP, STEEP_SHARE = 40, 0.1
 # The steepest hundredth of a ramp or of a blurred wall is below this, that of a phantom near 30.
-SMOOTH = 12.0
+SMOOTH, SMOOTH_SHARE = 12, 0.01
 # The dark around a film is no ground.
 CLIPPED = 12
 
@@ -103,17 +103,23 @@ def may_be_no_radiograph(image: Image.Image) -> bool:
     A photograph of an object with soft edges has the greys of a radiograph and is not noticed:
     its colours, which would tell, are gone after decoding.
     """
-    grey = np.asarray(_reduced(image), dtype=np.float32)
-    counts = np.bincount(grey.astype(np.uint8).ravel(), minlength=256) / grey.size
+    grey = np.asarray(_reduced(image))
+    counts = np.bincount(grey.ravel(), minlength=256) / grey.size
     ground = np.convolve(counts[CLIPPED : 256 - CLIPPED], np.ones(3), "valid").max()
-    across, along = np.abs(np.diff(grey, axis=1))[:-1], np.abs(np.diff(grey, axis=0))[:, :-1]
-    steps = np.maximum(across, along)
+    steps = np.bincount(_steps(grey.astype(np.int16)).ravel(), minlength=256)
+    steep = steps[::-1].cumsum()[::-1] / steps.sum()
     return bool(
         counts[PAPER:].sum() > GROUND_SHARE
         or ground > GROUND_SHARE
-        or (steps > STEEP).mean() > STEEP_SHARE
-        or np.percentile(steps, 99) < SMOOTH
+        or steep[STEEP + 1] > STEEP_SHARE
+        or steep[SMOOTH] < SMOOTH_SHARE
     )
+
+
+def _steps(grey: Array) -> Array:
+    """How far each pixel lies from its neighbour to the right or below, the farther of them."""
+    across, along = np.abs(np.diff(grey, axis=1))[:-1], np.abs(np.diff(grey, axis=0))[:, :-1]
+    return np.maximum(across, along)
 
 
 def _reduced(image: Image.Image) -> Image.Image:
