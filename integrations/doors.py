@@ -51,7 +51,7 @@ _fetching = threading.BoundedSemaphore(4)
 _webhooks = threading.BoundedSemaphore(8)
 # A large film takes a processor for a second or two: more of them at once would all be late.
 _comparing = threading.BoundedSemaphore(max(2, min(4, os.cpu_count() or 1)))
-TURN_WAIT_SECONDS = 5.0
+TURN_WAIT_SECONDS = 10.0
 
 
 class NotNow(APIException):

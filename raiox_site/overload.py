@@ -20,88 +20,64 @@ log = logging.getLogger(__name__)
 
 UPLOAD = re.compile(rb"POST /upload[/? ]")
 RETRY_SECONDS = 2
-# A largest film at 6 Mbit/s; what is longer or slower than that misses its answer.
-LINGER_SECONDS, LINGER_BYTES = 8.0, 8 * 1024 * 1024
-# Who lingers has a connection; gunicorn has a thousand of them.
-MOST_LINGERING = 400
-PIECE = bytearray(256 * 1024)
+PATIENCE_SECONDS = 4.0
+# As many work side by side where a film takes seconds.
+LEAST_ROOM = 4
+# Of one upload in the mean over the last ten or so; the first one waits for the encoder's weights.
+PACE_WEIGHT, SLOWEST_SECONDS = 0.1, 2.0
 TOLD_EVERY_SECONDS = 10.0
 
 
 class Uploads:
     """Those that a process works on, or that wait in it: five of six threads at most, so that
-    pages and deliveries of Jotform find one."""
+    pages and deliveries of Jotform find one, and no more than it ends within PATIENCE_SECONDS,
+    at the pace at which the last ones ended."""
 
     def __init__(self, *, threads: int) -> None:
         self.most = max(1, threads * 5 // 6)
+        self.pace = 0.0
         self._begun: set[Any] = set()
+        self._last_end = 0.0
         self._refused, self._told_at = 0, 0.0
 
     def begin(self, conn: Any) -> bool:
         """Whether there is room for one more, which then begins."""
-        if len(self._begun) < self.most:
+        if len(self._begun) < self.room:
+            if not self._begun:
+                self._last_end = time.monotonic()
             self._begun.add(conn)
             return True
         measured.failed(measured.Trouble.OVERLOAD)
         self._tell()
         return False
 
+    @property
+    def room(self) -> int:
+        in_time = int(PATIENCE_SECONDS / self.pace) if self.pace else self.most
+        return min(self.most, max(LEAST_ROOM, in_time))
+
     def end(self, conn: Any) -> None:
         """The request of this connection, if it was an upload, was answered."""
-        self._begun.discard(conn)
+        if conn in self._begun:
+            self._begun.remove(conn)
+            now = time.monotonic()
+            took = min(now - self._last_end, SLOWEST_SECONDS)
+            self.pace += PACE_WEIGHT * (took - self.pace)
+            self._last_end = now
 
     def _tell(self) -> None:
         self._refused += 1
         if time.monotonic() - self._told_at > TOLD_EVERY_SECONDS:
-            log.warning("%d uploads refused: %d are in work", self._refused, self.most)
+            log.warning("%d uploads refused: %d are in work", self._refused, len(self._begun))
             self._refused, self._told_at = 0, time.monotonic()
 
 
-class Lingering:
-    """Connections that have their refusal. Closed while bytes of the client are unread, they
-    would be reset, and the answer with them: what still comes is thrown away."""
-
-    def __init__(self) -> None:
-        # In the order in which they end.
-        self._ends: dict[Any, float] = {}
-        self._left: dict[Any, int] = {}
-
-    def add(self, conn: Any) -> None:
-        self._ends[conn] = time.monotonic() + LINGER_SECONDS
-        self._left[conn] = LINGER_BYTES
-
-    def drop(self, conn: Any) -> bool:
-        """Throw away what has come; False when the client has ended, or sends too much."""
-        try:
-            count = conn.sock.recv_into(PIECE)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        self._left[conn] -= count
-        return count > 0 and self._left[conn] > 0
-
-    def remove(self, conn: Any) -> bool:
-        """Whether it was there."""
-        self._left.pop(conn, None)
-        return self._ends.pop(conn, None) is not None
-
-    def late(self) -> list[Any]:
-        """Those whose time is over, and the oldest of too many."""
-        now, found = time.monotonic(), []
-        for number, (conn, end) in enumerate(self._ends.items()):
-            if end > now and len(self._ends) - number <= MOST_LINGERING:
-                break
-            found.append(conn)
-        return found
-
-
 def answer(sock: socket.socket) -> None:
-    """Tell the client at once, and that nothing follows."""
+    """Tell the client at once."""
     correlation.start()
     said = _("Too many images are being read at this moment. Please try again.")
     refusal = refusals.raw(503, "Service Unavailable", said, Retry_After=str(RETRY_SECONDS))
     correlation.end()
+    # A few hundred bytes always find room.
     with contextlib.suppress(OSError):
         sock.send(refusal)
-        sock.shutdown(socket.SHUT_WR)

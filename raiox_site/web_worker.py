@@ -5,6 +5,7 @@ import contextlib
 import re
 import selectors
 import socket
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -16,13 +17,13 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 from cases import correlation
 from matching.deadlines import cut_off
 from raiox_site import overload, refusals
-from raiox_site.slow_clients import Crowd, Reading
+from raiox_site.slow_clients import Crowd, Leaving, Reading
 
 # A connection on which nothing has come yet waits without a thread.
 FIRST_BYTE_SECONDS = 0.05
 # For all of a request: the slowest door, and a film sent to a slow reader.
 WHOLE_SECONDS = 180
-
+SWITCH_SECONDS = 0.001
 
 # Asked for by monitors and load balancers, who draw conclusions from a late answer.
 PROBE = re.compile(rb"(?:GET|HEAD) /(?:ping|health|healthcheck|metrics)[/? ]")
@@ -39,7 +40,12 @@ class BoundedWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self.crowd = Crowd(most=max(1, self.cfg.threads // 2))
         self.uploads = overload.Uploads(threads=self.cfg.threads)
-        self.refused = overload.Lingering()
+        self.leaving = Leaving()
+
+    def init_process(self) -> None:
+        # Whoever accepts and refuses waits so long for each thread that computes in Python.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        super().init_process()
 
     def get_thread_pool(self) -> Any:
         self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
@@ -64,34 +70,47 @@ class BoundedWorker(ThreadWorker):
         )
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
+        """gunicorn waits here up to two seconds for the client to close its end as well, and
+        accepts nobody meanwhile."""
         self.uploads.end(conn)
-        super().finish_request(conn, fs)
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self.end_when_read(conn)
 
     def refuse(self, conn: TConn) -> None:
-        """Answer that it is too much, and take no thread for it. The client may still be sending
-        its film, and would lose the answer if the connection was closed under it."""
+        """Answer that it is too much, and take no thread for it."""
         conn.sock.setblocking(False)
         overload.answer(conn.sock)
-        self.refused.add(conn)
+        self.end_when_read(conn)
+
+    def end_when_read(self, conn: TConn) -> None:
+        """End a connection that has its answer once the client has read it."""
+        if not self.leaving.add(conn):
+            self.nr_conns -= 1
+            conn.close()
+            return
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.drop, conn))
-        for late in self.refused.late():
-            self.end_refused(late)
+        self.end_late()
 
     def drop(self, conn: TConn, client: Any) -> None:
-        if not self.refused.drop(conn):
-            self.end_refused(conn)
+        if not self.leaving.drop(conn):
+            self.end(conn)
 
-    def end_refused(self, conn: TConn) -> None:
+    def end(self, conn: TConn) -> None:
         # Several events of one round may be about the same connection.
-        if self.refused.remove(conn):
+        if self.leaving.remove(conn):
             self.poller.unregister(conn.sock)
             self.nr_conns -= 1
             conn.close()
 
+    def end_late(self) -> None:
+        for conn in self.leaving.late():
+            self.end(conn)
+
     def murder_pending(self) -> None:
         super().murder_pending()
-        for late in self.refused.late():
-            self.end_refused(late)
+        self.end_late()
 
     def handle(self, conn: TConn) -> Any:
         if not (conn.initialized or conn.wait_for_data(FIRST_BYTE_SECONDS)):

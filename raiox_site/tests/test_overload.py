@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from raiox_site import overload, running
 # A web process of its own has 24 threads, and takes this many uploads.
 MOST = 20
 WEB = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "raiox_site.tests.holding")
-HEAD = b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+LAST = HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
 class Held:
@@ -29,17 +30,29 @@ class Held:
 
     def __init__(self, port: int, released: Path) -> None:
         self.port, self.released = port, released
+        self.opened: list[socket.socket] = []
 
-    def connected(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+    def connected(self, sent: bytes = b"") -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        self.opened.append(client)
+        client.sendall(sent)
+        return client
 
-    def held(self, number: int, held: ExitStack) -> list[socket.socket]:
-        """Uploads in work, one after the other."""
-        found = [held.enter_context(self.connected()) for _number in range(number)]
-        for client in found:
-            client.sendall(HEAD % 0)
-        time.sleep(0.5)
+    def uploads(self, number: int) -> list[socket.socket]:
+        """So many in work."""
+        found = [self.connected(LAST % (b"/upload", 0)) for _number in range(number)]
+        time.sleep(0.3)
         return found
+
+    def release(self) -> None:
+        """Answer all that is held, and wait for its end."""
+        self.released.touch()
+        for client in self.opened:
+            with suppress(OSError):
+                while client.recv(65536):
+                    pass
+            client.close()
+        self.opened.clear()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +78,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
 def server(started: Held) -> Iterator[Held]:
     started.released.unlink(missing_ok=True)
     yield started
-    started.released.touch()
+    started.release()
 
 
 def answer(client: socket.socket) -> tuple[int, dict[str, str], Any]:
@@ -75,48 +88,41 @@ def answer(client: socket.socket) -> tuple[int, dict[str, str], Any]:
 
 
 def test_an_upload_too_many_is_refused_before_its_body_is_sent(server: Held) -> None:
-    with ExitStack() as held:
-        uploads = server.held(MOST, held)
-        refused = held.enter_context(server.connected())
-        refused.sendall(HEAD % 1_000_000)
-        status, headers, body = answer(refused)
-        assert status == 503
-        assert int(headers["Retry-After"]) > 0
-        assert headers["Connection"] == "close"
-        assert json.loads(body)["detail"].startswith("Há imagens demais")
-        server.released.touch()
-        assert {answer(one)[0] for one in uploads} == {200}
+    uploads = server.uploads(MOST)
+    refused = server.connected(HEAD % (b"/upload", 1_000_000))
+    status, headers, body = answer(refused)
+    assert status == 503
+    assert int(headers["Retry-After"]) > 0
+    assert headers["Connection"] == "close"
+    assert json.loads(body)["detail"].startswith("Há imagens demais")
+    refused.close()
+    server.released.touch()
+    assert {answer(one)[0] for one in uploads} == {200}
 
 
 def test_whoever_goes_on_sending_a_large_film_still_reads_the_refusal(server: Held) -> None:
-    with ExitStack() as held:
-        server.held(MOST, held)
-        refused = held.enter_context(server.connected())
-        refused.sendall(HEAD % 5_000_000)
-        for _piece in range(50):
-            refused.sendall(b" " * 100_000)
-        assert answer(refused)[0] == 503
-        assert refused.recv(1) == b""
-        server.released.touch()
+    server.uploads(MOST)
+    refused = server.connected(HEAD % (b"/upload", 5_000_000))
+    for _piece in range(50):
+        refused.sendall(b" " * 100_000)
+    assert answer(refused)[0] == 503
+    assert refused.recv(1) == b""
 
 
 def test_other_doors_pages_and_probes_are_open_meanwhile(server: Held) -> None:
-    with ExitStack() as held:
-        server.held(MOST, held)
-        others = [held.enter_context(server.connected()) for _number in range(3)]
-        for client, path in zip(others, (b"/jotform/x", b"/webhook", b"/admin/"), strict=True):
-            client.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n" % path)
-        for _ in range(5):
-            assert running.is_up(f"http://127.0.0.1:{server.port}")
-        server.released.touch()
-        assert [answer(client)[0] for client in others] == [200, 200, 200]
+    server.uploads(MOST)
+    paths = (b"/jotform/x", b"/webhook", b"/admin/")
+    others = [server.connected(LAST % (path, 0)) for path in paths]
+    for _ in range(5):
+        assert running.is_up(f"http://127.0.0.1:{server.port}")
+    server.released.touch()
+    assert [answer(client)[0] for client in others] == [200, 200, 200]
 
 
 def test_a_flood_is_answered_with_200_or_503_and_then_all_is_as_before(server: Held) -> None:
     def upload(_number: int) -> int:
-        with server.connected() as client:
-            client.sendall(HEAD % 200_000 + b" " * 200_000)
-            return answer(client)[0]
+        client = server.connected(LAST % (b"/upload", 200_000) + b" " * 200_000)
+        return answer(client)[0]
 
     with ThreadPoolExecutor(100) as pool:
         asked = [pool.submit(upload, number) for number in range(100)]
@@ -134,39 +140,55 @@ def test_a_connection_that_is_kept_serves_upload_after_upload(server: Held) -> N
         response = kept.getresponse()
         assert (response.status, response.read()) == (200, b"pong")
         assert kept.sock is not None
-    # Two requests sent together, of which the second is read along with the first.
-    with server.connected() as client:
-        client.sendall(2 * (HEAD % 3 + b"abc"))
-        received = b""
-        while received.count(b"pong") < 2:
-            received += client.recv(4096)
-        assert received.count(b"HTTP/1.1 200") == 2
+    kept.close()
+
+
+def test_of_two_requests_that_are_sent_together_both_are_answered(server: Held) -> None:
+    server.released.touch()
+    client = server.connected(HEAD % (b"/upload", 3) + b"abc" + LAST % (b"/upload", 3) + b"abc")
+    received = b""
+    while piece := client.recv(4096):
+        received += piece
+    assert received.count(b"HTTP/1.1 200") == 2
 
 
 def test_who_leaves_after_a_refusal_leaves_nothing_behind(server: Held) -> None:
-    with ExitStack() as held:
-        server.held(MOST, held)
-        for number in range(50):
-            client = server.connected()
-            client.sendall(HEAD % 100)
-            if number % 2:
-                # Reset instead of ended.
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            client.close()
-        server.released.touch()
-    with server.connected() as client:
-        client.sendall(HEAD % 0)
+    server.uploads(MOST)
+    for number in range(50):
+        client = server.connected(HEAD % (b"/upload", 100))
+        if number % 2:
+            # Reset instead of ended.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+    server.release()
+    assert answer(server.connected(LAST % (b"/upload", 0)))[0] == 200
+
+
+def test_clients_that_do_not_close_their_end_keep_nobody_waiting(server: Held) -> None:
+    server.released.touch()
+    for _number in range(40):
+        client = server.connected(LAST % (b"/upload", 0))
         assert answer(client)[0] == 200
+    # gunicorn by itself waits two seconds for each of them.
+    assert running.is_up(f"http://127.0.0.1:{server.port}")
 
 
-def test_the_oldest_of_too_many_that_linger_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overload, "MOST_LINGERING", 3)
-    lingering = overload.Lingering()
-    for name in "abcde":
-        lingering.add(name)
-    assert lingering.late() == ["a", "b"]
-    assert [lingering.remove("a"), lingering.remove("a")] == [True, False]
-    assert lingering.late() == ["b"]
+def test_the_slower_uploads_are_answered_the_fewer_may_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(overload.time, "monotonic", lambda: clock[0])
+    uploads = overload.Uploads(threads=24)
+    rooms = []
+    for seconds in (0.05, 0.4, 60.0, 0.05):
+        for number in range(60):
+            assert uploads.begin(number)
+            clock[0] += seconds
+            uploads.end(number)
+        # Time without uploads is nobody's slowness.
+        clock[0] += 500
+        rooms.append(uploads.room)
+    assert rooms == [20, 10, 4, 20]
 
 
 def test_one_of_six_threads_is_left_for_others_and_one_upload_is_always_taken() -> None:
