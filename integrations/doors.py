@@ -41,15 +41,17 @@ from integrations.schemas import (
 )
 from integrations.throttles import UploadThrottle, WebhookThrottle
 from integrations.views import OpenDoor
-from matching import radiograph
+from matching import measured, radiograph
 from matching.radiograph import Radiograph
 
 TWIN_WAIT_SECONDS = 15.0
 # Slow addresses may hold this many request threads of a process, never all of them.
 _fetching = threading.BoundedSemaphore(4)
+# Uploads beyond a bound never come so far (`raiox_site.overload`); films to be fetched do.
+_webhooks = threading.BoundedSemaphore(8)
 # A large film takes a processor for a second or two: more of them at once would all be late.
 _comparing = threading.BoundedSemaphore(max(2, min(4, os.cpu_count() or 1)))
-TURN_WAIT_SECONDS = 12.0
+TURN_WAIT_SECONDS = 10.0
 
 
 class NotNow(APIException):
@@ -96,11 +98,12 @@ class Webhook(OpenDoor):
             return accept_submission(submission, fields=dict(request.data))
         body = WebhookSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        case = identify(
-            _fetch(body.validated_data["image_url"]),
-            source=Case.Source.WEBHOOK,
-            person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
-        )
+        with _admitted():
+            case = identify(
+                _fetch(body.validated_data["image_url"]),
+                source=Case.Source.WEBHOOK,
+                person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
+            )
         return Response(similar_implants(case, request))
 
     def throttled(self, request: Request, wait: float) -> NoReturn:
@@ -135,6 +138,17 @@ class Upload(OpenDoor):
         return Response(similar_implants(case, request))
 
 
+@contextmanager
+def _admitted() -> Iterator[None]:
+    if not _webhooks.acquire(blocking=False):
+        measured.failed(measured.Trouble.OVERLOAD)
+        raise NotNow(_("Too many images are being read at this moment. Please try again."))
+    try:
+        yield
+    finally:
+        _webhooks.release()
+
+
 def _fetch(url: str) -> bytes:
     if not _fetching.acquire(blocking=False):
         raise NotNow(_("Too many films are being fetched. Please try again later."))
@@ -158,6 +172,7 @@ def identify(data: bytes, *, source: Case.Source, person: intake.Person) -> Case
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _comparing.acquire(timeout=TURN_WAIT_SECONDS):
+        measured.failed(measured.Trouble.OVERLOAD)
         raise NotNow(_("Too many images are being read at this moment. Please try again."))
     try:
         yield

@@ -24,6 +24,8 @@ class Stage(StrEnum):
 
 
 class Trouble(StrEnum):
+    """`overload`: uploads and plain webhooks that were sent away because too many were there."""
+
     DATABASE = "database"
     STORAGE = "storage"
     ENCODER = "encoder"
@@ -36,6 +38,7 @@ class Trouble(StrEnum):
     ANSWER_GIVEN_UP = "answer_given_up"
     NOTICE = "notice"
     TASK = "task"
+    OVERLOAD = "overload"
 
 
 class Cache(StrEnum):
