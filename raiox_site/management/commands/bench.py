@@ -15,6 +15,7 @@ from raiox_site.bench import (
     machine,
     panel,
     scratch,
+    search,
     switch,
     switch_films,
     timing,
@@ -23,8 +24,8 @@ from raiox_site.bench.failures import NotAnswered
 from raiox_site.trial import stock
 
 # These have options and a way of their own: `add_arguments(parser)` and `run(say, **options)`.
-OF_THEIR_OWN = {"encoder": encoder}
-COUNTS = ("times", "cases", "references", "films", "processes")
+OF_THEIR_OWN = {"encoder": encoder, "search": search}
+COUNTS = ("times", "cases", "references", "films", "processes", "vectors", "queries")
 
 
 class Command(BaseCommand):
@@ -33,8 +34,9 @@ class Command(BaseCommand):
         " panel with many cases. crop: from a box around a fixture to its new candidates. decode:"
         " reading films in a process of their own. encode: from a fixture to its vector, on one"
         " core (both without any database). encoder: images a second in each runtime, as a share"
-        " of the matrix products that the machine can do. switch: another encoder under a running"
-        " web and worker, while clients send films."
+        " of the matrix products that the machine can do. search: among very many references, how"
+        " long it takes and what it finds. switch: another encoder under a running web and worker,"
+        " while clients send films."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
