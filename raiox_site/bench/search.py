@@ -36,6 +36,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--references", type=int, default=20, help="of each implant")
     add("--queries", type=int, default=500, help="films that are looked up")
     add("--halfvec", action="store_true", help="compare with an index of half the precision")
+    add("--shuffled", action="store_true", help="not loaded implant by implant")
+    add("--index-options", default="", help="in place of the index's own: m=24,ef_construction=128")
     add("--ef-search", type=int, default=None, help="in place of what every session is told")
     add("--memory", type=int, default=None, help="maintenance_work_mem in MB; by default enough")
     add(scratch.INSIDE, action="store_true", help="used by the command itself")
@@ -51,12 +53,12 @@ def run(say: Say, *, inside: bool, **options: Any) -> None:
         for line in lines(**options):
             say(line)
         return
-    names = ("vectors", "references", "queries", "ef_search", "memory")
+    names = ("vectors", "references", "queries", "ef_search", "memory", "index_options")
     given = [
         f"--{name.replace('_', '-')}={options[name]}" for name in names if options[name] is not None
     ]
-    halfvec = ["--halfvec"] if options["halfvec"] else []
-    scratch.run(["bench", "search", *given, *halfvec], say, is_empty=True)
+    switches = [f"--{name}" for name in ("halfvec", "shuffled") if options[name]]
+    scratch.run(["bench", "search", *given, *switches], say, is_empty=True)
 
 
 def lines(
@@ -65,6 +67,8 @@ def lines(
     references: int,
     queries: int,
     halfvec: bool,
+    shuffled: bool,
+    index_options: str,
     ef_search: int | None,
     memory: int | None,
     **options: Any,
@@ -87,13 +91,17 @@ def lines(
         f"loaded by COPY in {spent:.1f} s ({number / spent:.0f} vectors/s),"
         f" {vector_index.size_of(vector_index.TABLE):.0f} MB"
     )
+    if shuffled:
+        search_filling.shuffle()
+        _checked()
+    known = [index.built_with(index_options) for index in known]
     built = [*known, *([known[0].as_halfvec()] if halfvec and known else [])]
     yield _prepared(number, memory)
     for index in built:
         seconds = index.build()
         yield (
-            f"{index.name} built in {seconds:.1f} s ({number / seconds:.0f} vectors/s),"
-            f" {index.megabytes:.0f} MB"
+            f"{index.name} ({index.options}) built in {seconds:.1f} s"
+            f" ({number / seconds:.0f} vectors/s), {index.megabytes:.0f} MB"
         )
     _set("ANALYZE")
     if ef_search:
@@ -118,10 +126,14 @@ def _filled(clusters: Clusters, nearest: Nearest) -> tuple[float, tuple[int, int
         place = references + 1 + first * clusters.references
         search_filling.copy(place, vectors.reshape(-1, vectors.shape[-1]))
         spent += time.perf_counter() - start
-    # Within a transaction the rows would still wait for the check of their references, and no
-    # index could be built.
-    _set("SET CONSTRAINTS ALL IMMEDIATE")
+    _checked()
     return spent, (implants, references)
+
+
+def _checked() -> None:
+    """Within a transaction the rows would still wait for the check of what they refer to, and no
+    index could be built."""
+    _set("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def _prepared(vectors: int, memory: int | None) -> str:

@@ -3,7 +3,7 @@ without anything around them."""
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -21,6 +21,7 @@ INDEXES = """
     ORDER BY index.relname
 """
 HALFVEC = "bench_halfvec"
+_OPTIONS = re.compile(r"WITH \((.*?)\)")
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,22 @@ class Index:
     def as_halfvec(self) -> "Index":
         """The same of halves of the precision, under another name."""
         column = f"(vector::halfvec({DIMENSIONS}))"
-        definition = self.definition.replace(self.name, HALFVEC)
-        definition = definition.replace(
-            "(vector vector_cosine_ops)", f"({column} halfvec_cosine_ops)"
-        )
+        operators = f"({column} halfvec_cosine_ops)"
+        definition = self.definition.replace("(vector vector_cosine_ops)", operators)
+        definition = definition.replace(self.name, HALFVEC)
         return Index(HALFVEC, definition, column, self.condition)
+
+    def built_with(self, options: str) -> "Index":
+        """The same with other options (`m=24,ef_construction=128`); itself without any."""
+        if not options:
+            return self
+        return replace(self, definition=_OPTIONS.sub(f"WITH ({options})", self.definition))
+
+    @property
+    def options(self) -> str:
+        """Those that it is built with."""
+        [given] = _OPTIONS.findall(self.definition) or ["as pgvector does"]
+        return ", ".join(part.strip().replace("'", "") for part in given.split(","))
 
     def build(self) -> float:
         """Seconds that it took; with one process where there is no shared memory for several."""

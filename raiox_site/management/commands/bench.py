@@ -10,6 +10,7 @@ from matching.encoder import EncoderError
 from raiox_site.bench import (
     crop,
     decode,
+    doors,
     encode,
     encoder,
     machine,
@@ -24,8 +25,8 @@ from raiox_site.bench.failures import NotAnswered
 from raiox_site.trial import stock
 
 # These have options and a way of their own: `add_arguments(parser)` and `run(say, **options)`.
-OF_THEIR_OWN = {"encoder": encoder, "search": search}
-COUNTS = ("times", "cases", "references", "films", "processes", "vectors", "queries")
+OF_THEIR_OWN = {"encoder": encoder, "search": search, "doors": doors}
+COUNTS = ("times", "cases", "references", "films", "processes", "vectors", "queries", "uploads")
 
 
 class Command(BaseCommand):
@@ -35,8 +36,8 @@ class Command(BaseCommand):
         " reading films in a process of their own. encode: from a fixture to its vector, on one"
         " core (both without any database). encoder: images a second in each runtime, as a share"
         " of the matrix products that the machine can do. search: among very many references, how"
-        " long it takes and what it finds. switch: another encoder under a running web and worker,"
-        " while clients send films."
+        " long it takes and what it finds. doors: running instances under load (they are not of its"
+        " own). switch: another encoder under a running web and worker, while clients send films."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
