@@ -5,16 +5,22 @@ import platform
 import sys
 from pathlib import Path
 
+import psutil
 from django.db import connection
 
 CPU_INFO = Path("/proc/cpuinfo")
+GIBIBYTE = 2**30
 
 
 def lines() -> list[str]:
-    return [
-        f"{cores()} cores, {cpu()}, load {os.getloadavg()[0]:.1f}",
-        f"Python {sys.version.split()[0]}, PostgreSQL {_postgres()}",
-    ]
+    """Needs the database."""
+    python = sys.version.split()[0]
+    return [*hardware(), f"Python {python}, PostgreSQL {_postgres()}"]
+
+
+def hardware() -> list[str]:
+    memory = psutil.virtual_memory().total / GIBIBYTE
+    return [f"{cores()} cores, {cpu()}, {memory:.0f} GB, load {os.getloadavg()[0]:.1f}"]
 
 
 def cores() -> int:

@@ -13,16 +13,21 @@ from raiox_site.trial import scratch
 
 # The child of `run` works in the database that it is given: never in another one.
 INSIDE = "--inside"
+MIGRATE = ("migrate", "-v", "0", "--noinput")
 
 
-def run(command: Sequence[str], say: Callable[[str], Any]) -> None:
-    """Run `manage.py <command> --inside` in a scratch database with a small catalogue, and
-    pass on what it prints. Raises CalledProcessError, whose `stderr` holds the last lines."""
+def run(command: Sequence[str], say: Callable[[str], Any], *, is_empty: bool = False) -> None:
+    """Run `manage.py <command> --inside` in a scratch database with a small catalogue (without
+    one if it `is_empty`), and pass on what it prints. Raises CalledProcessError, whose `stderr`
+    holds the last lines."""
     with scratch.folder(keep=False) as path, scratch.database(keep=False) as database:
         variables = scratch.variables(path, database, RAIOX_LOGIN_RATE="", LOG_LEVEL="ERROR")
         log = path / "bench.log"
         try:
-            scratch.fill(variables, log)
+            if is_empty:
+                scratch.manage(*MIGRATE, environment=variables, log=log)
+            else:
+                scratch.fill(variables, log)
             _pass_on([sys.executable, "manage.py", *command, INSIDE], variables, log, say)
         except subprocess.CalledProcessError as error:
             error.stderr = "\n".join(log.read_text().splitlines()[-5:])

@@ -21,9 +21,9 @@ from matching.encoder import make_encoder
 from matching.loading import RANDOM
 from raiox_site import running
 from raiox_site.bench import switch_films
+from raiox_site.bench.failures import NotAnswered
 from raiox_site.bench.scratch import INSIDE
 from raiox_site.bench.switch_answers import Answer, Exact, Judge
-from raiox_site.bench.timing import NotAnswered
 from raiox_site.trial import scratch
 
 CLIENTS = 4

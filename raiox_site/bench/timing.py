@@ -12,11 +12,9 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from raiox_site.bench.failures import NotAnswered
+
 WARM_UP = 2
-
-
-class NotAnswered(RuntimeError):
-    """A request that is measured was refused or failed."""
 
 
 @dataclass(frozen=True)

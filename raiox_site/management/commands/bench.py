@@ -10,16 +10,23 @@ from matching.encoder import EncoderError
 from raiox_site.bench import (
     crop,
     decode,
+    doors,
     encode,
+    encoder,
     machine,
     panel,
     scratch,
+    search,
     switch,
     switch_films,
     timing,
 )
-from raiox_site.bench.timing import NotAnswered
+from raiox_site.bench.failures import NotAnswered
 from raiox_site.trial import stock
+
+# These have options and a way of their own: `add_arguments(parser)` and `run(say, **options)`.
+OF_THEIR_OWN = {"encoder": encoder, "search": search, "doors": doors}
+COUNTS = ("times", "cases", "references", "films", "processes", "vectors", "queries", "uploads")
 
 
 class Command(BaseCommand):
@@ -27,12 +34,16 @@ class Command(BaseCommand):
         "Measures on this machine, in a database and a folder of its own. panel: the pages of the"
         " panel with many cases. crop: from a box around a fixture to its new candidates. decode:"
         " reading films in a process of their own. encode: from a fixture to its vector, on one"
-        " core (both without any database). switch: another encoder under a running web and"
-        " worker, while clients send films."
+        " core (both without any database). encoder: images a second in each runtime, as a share"
+        " of the matrix products that the machine can do. search: among very many references, how"
+        " long it takes and what it finds. doors: running instances under load (they are not of its"
+        " own). switch: another encoder under a running web and worker, while clients send films."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True)
+        for name, module in OF_THEIR_OWN.items():
+            module.add_arguments(what.add_parser(name, help=(module.__doc__ or "").strip()))
         for name in ("panel", "crop", "decode", "encode", "switch"):
             one = what.add_parser(name)
             if name == "switch":
@@ -50,13 +61,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, what: str, inside: bool = False, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError("Nothing is measured in production: it would slow everybody down.")
-        if min(options.get(name, 1) for name in ("times", "cases", "references")) < 1:
-            raise CommandError("--times, --cases and --references must be at least 1.")
+        if small := [
+            name for name in COUNTS if (1 if options.get(name) is None else options[name]) < 1
+        ]:
+            raise CommandError(f"--{small[0]} must be at least 1.")
         if what in ("decode", "encode"):
             self._measure_here(what, **options)
             return
         try:
-            if inside:
+            if what in OF_THEIR_OWN:
+                OF_THEIR_OWN[what].run(self._say, inside=inside, **options)
+            elif inside:
                 self._measure(what, **options)
             else:
                 self._start(what, **options)
