@@ -25,7 +25,7 @@ WITHOUT_ROWS = (
     "axes_accesslog",
     "integrations_requestcount",
 )
-INDEX = "embedding_vector_hnsw"
+INDEX = "embedding_half_hnsw"
 SEARCHES = 3
 NEIGHBOURS = 10
 TABLES = """
