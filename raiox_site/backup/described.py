@@ -18,6 +18,7 @@ from raiox_site.backup.stores import ERRORS, PIECE, digest
 # locked out starts anew.
 WITHOUT_ROWS = (
     "raiox_cache",
+    "raiox_film_cache",
     "django_session",
     "axes_accessattempt",
     "axes_accessattemptexpiration",
