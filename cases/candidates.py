@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from cases import films
+from cases import film_cache, films
 from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
 from implants.reference_state import Doubt
@@ -19,8 +19,9 @@ from matching.boxes import Box
 from matching.calibration import Limits, limits_for
 from matching.confidence import Scored, band, lowest, probability
 from matching.finder import Found
-from matching.matcher import Match, look_up
+from matching.matcher import Match, compare, look_up
 from matching.radiograph import DecoderBusy, Radiograph, RadiographError
+from matching.seeing import Seen
 
 # A task is killed after 60 seconds.
 BUDGET_SECONDS = 40.0
@@ -51,6 +52,8 @@ class Outcome:
     doubts: list[str] = field(default_factory=list)
     error: str = ""
     may_come: bool = False
+    # What is to be kept for the same film: nothing where that was known.
+    seen: Seen | None = None
 
 
 class Fetching:
@@ -112,11 +115,45 @@ def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph
         CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
         return Outcome(image, error=str(error), may_come=may_come)
     films.prepare(image, film)
+    if known := film_cache.recall(film.sha256):
+        return Outcome(image, compared=_compared_again(known), doubts=known.doubts)
     found = finder.find(film.image)
     doubts = doubts_of(film.image, [one.box for one in found])
     compared = [Compared(one, look_up(film.image, box=one.box, doubts=doubts)) for one in found]
     compared = compared or [Compared(None, look_up(film.image, doubts=doubts))]
-    return Outcome(image, compared=compared, doubts=doubts)
+    return Outcome(image, compared=compared, doubts=doubts, seen=_seen(compared, doubts))
+
+
+def _seen(compared: Sequence[Compared], doubts: list[str]) -> Seen | None:
+    """None where the encoder was switched between two fixtures."""
+    encoders = {one.match.encoder for one in compared}
+    found = [one.found for one in compared if one.found]
+    vectors = [one.match.vector for one in compared]
+    return Seen(encoders.pop(), found, doubts, vectors) if len(encoders) == 1 else None
+
+
+def _compared_again(seen: Seen) -> list[Compared]:
+    """With the catalogue as it is now."""
+    return [
+        Compared(found, compare(vector, encoder=seen.encoder, doubts=seen.doubts))
+        for found, vector in zip(seen.found or [None], seen.vectors, strict=True)
+    ]
+
+
+def keep_seen(outcomes: Sequence[Outcome]) -> None:
+    """Keep what was seen on films for the same films, unless they were erased meanwhile: who
+    erases forgets after the digests are gone, so that one of the two sees the other."""
+    new = {one.image.sha256: one.seen for one in outcomes if one.seen and one.image.sha256}
+    if not new:
+        return
+    for sha256, seen in new.items():
+        film_cache.keep(sha256, seen)
+    stays = set(
+        CaseImage.objects.filter(
+            pk__in=[one.image.pk for one in outcomes], sha256__in=new
+        ).values_list("sha256", flat=True)
+    )
+    film_cache.forget(new.keys() - stays)
 
 
 def _read(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Radiograph:

@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from cases import doomed
+from cases import doomed, film_cache
 from cases.models import Case, CaseImage
 from cases.verdicts import ReviewError
 from implants.storage import STORAGE_ERRORS
@@ -209,4 +209,5 @@ def remove(images: Sequence[CaseImage]) -> None:
     if not images:
         return
     CaseImage.objects.filter(pk__in=[image.pk for image in images]).delete()
+    transaction.on_commit(lambda: film_cache.forget([image.sha256 for image in images]))
     doomed.delete_later(doomed.doom(case_id=images[0].case_id, names=_names(images)))

@@ -1,7 +1,7 @@
 """Taking a case in, and finding its candidates."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,7 @@ def receive(
     problem: str = "",
     run_inline: bool = False,
     hold: bool = False,
+    is_unknown: bool = False,
 ) -> Received:
     """Create the case of one request, once, and queue its processing in the same transaction.
 
@@ -94,9 +95,10 @@ def receive(
     tooth and bytes. `problem` (a sentence) or the lack of any film make a failed case: nothing
     is lost, a person sees the reason. With `run_inline` the caller runs `process` itself and
     nothing is queued; with `hold` the case waits until its source has confirmed it, and without
-    a consent that was asked for until that is given (`cases.consent`).
+    a consent that was asked for until that is given (`cases.consent`). `is_unknown`: the caller
+    has just looked (`compared_before`); whether it came meanwhile is seen all the same.
     """
-    known = _known_case(submission_id, images, person)
+    known = None if is_unknown else _known_case(submission_id, images, person)
     measured.asked(measured.Cache.FILM, is_known=known is not None)
     if known is not None:
         return Received(known, is_new=False)
@@ -120,6 +122,18 @@ def receive(
         films.discard(rows, case=known)
         return Received(known, is_new=False)
     return Received(case, is_new=True)
+
+
+def compared_before(*, sha256: str, person: Person) -> Case | None:
+    """The case in which this film (digest of its source) of the same client was compared: then
+    it is a film, and needs no second reading. None where there is none, or it failed."""
+    case = _known_by_digests({sha256}, person)
+    if case is None or case.status in (Case.Status.RECEIVED, Case.Status.FAILED):
+        return None
+    if not case.images.filter(sha256=sha256, findings__isnull=False).exists():
+        return None
+    measured.asked(measured.Cache.FILM, is_known=True)
+    return case
 
 
 def process(
@@ -168,7 +182,10 @@ def _known_case(
 ) -> Case | None:
     if submission_id is not None:
         return Case.objects.filter(jotform_submission_id=submission_id).first()
-    digests = {image.sha256 for image in images if image.sha256}
+    return _known_by_digests({image.sha256 for image in images if image.sha256}, person)
+
+
+def _known_by_digests(digests: Collection[str], person: Person) -> Case | None:
     if not person.hash or not digests:
         return None
     known = Case.objects.exclude(status=Case.Status.ARCHIVED).filter(
@@ -254,6 +271,7 @@ def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
         outcome.fail(case, _("The image storage did not answer."))
     else:
         outcome.settle(case, outcomes)
+        candidates.keep_seen(outcomes)
 
 
 def _queue_changed(case: Case) -> None:

@@ -1,7 +1,8 @@
 """From a radiograph to the nearest distinct implants of the catalogue.
 
 The nearest references name the implants that may be meant (HNSW); then each of these is
-scored by all its references (`matching.scoring`).
+scored by all its references (`matching.scoring`). For the first places one statement mostly says
+all (`matching.nearest`); where it does not, more is read step by step.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,9 +14,9 @@ from pgvector.django import CosineDistance
 from PIL import Image
 
 from implants.models import Implant, ReferenceImage
-from matching import finder, measured, replica, scoring
+from matching import finder, measured, nearest, replica, scoring
 from matching.boxes import Box
-from matching.calibration import is_unknown, limits_for
+from matching.calibration import Limits, is_unknown, limits_for
 from matching.confidence import band
 from matching.encoder import ClipEncoder, Vector, ready_encoder
 from matching.look_alikes import family_numbers
@@ -24,8 +25,8 @@ from matching.normalisation import normalise
 from matching.radiograph import Radiograph
 
 CANDIDATES = 3
-# What is scored by all its references. Also how far the first implant of another family, by
-# which an unknown one is told, is looked for.
+# What is scored by all its references when more is read. Also how far the first implant of
+# another family, by which an unknown one is told, is looked for.
 SHORTLIST = 20
 # Several references of one implant stand close together, so more neighbours than implants are
 # read at once; the window grows only where that was not enough.
@@ -100,12 +101,25 @@ def compare(
     vector: Vector, *, encoder: str, limit: int = CANDIDATES, doubts: Collection[str] = ()
 ) -> Match:
     """As `look_up`, by a vector of `encoder`. Raises CatalogueEmpty or EncoderMismatch."""
-    with measured.stage(measured.Stage.SEARCH):
-        shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
     limits = limits_for(encoder)
+    with measured.stage(measured.Stage.SEARCH):
+        shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, CERTAIN))
+        if _may_be_unknown(shortlist, limits):
+            shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
     unknown = is_unknown(standing(shortlist), limits)
     told = band(shortlist, limits=limits, is_unknown=unknown, doubts=doubts)
     return Match(vector, encoder, shortlist[:limit], unknown, told)
+
+
+def _may_be_unknown(found: Sequence[Candidate], limits: Limits | None) -> bool:
+    """Whether more candidates could tell that the first one is unknown: all of these are of one
+    family, and the first of another one, further down, may stand too near."""
+    first = standing(found)
+    if limits is None or first.gap is not None or len(found) < CERTAIN:
+        return False
+    return not is_unknown(replace(first, gap=None), limits) and (
+        first.similarity - found[-1].similarity < (limits.gap or 0.0)
+    )
 
 
 def standing(candidates: Sequence[Candidate]) -> scoring.Standing:
@@ -200,6 +214,12 @@ class _Search:
     using: str = DEFAULT_DB_ALIAS
 
     def run(self, *, is_exact: bool = False) -> list[Candidate]:
+        if not (self.seen or is_exact) and self.limit <= CERTAIN:
+            found = nearest.nearest(
+                self.vector, encoder=self.encoder, limit=self.limit, using=self.using
+            )
+            if found is not None:
+                return self._known(found)
         shortlist, window = max(self.limit, SHORTLIST), max(WINDOW, 5 * self.limit)
         wanted = shortlist
         while True:
@@ -254,20 +274,35 @@ class _Search:
             first.setdefault(implant, reference)
         return [_Scored(pk, score, first[pk]) for pk, score in scoring.ranked(nearest.values())]
 
+    def _known(self, found: Sequence[nearest.Scored]) -> list[Candidate]:
+        if self.using == replica.ALIAS:
+            ids = [(one.reference.implant_id, one.score, one.reference.pk) for one in found]
+            return self._candidates([_Scored(*each) for each in ids])
+        return self._ranked([(one.score, one.reference) for one in found])
+
     def _candidates(self, scored: Sequence[_Scored]) -> list[Candidate]:
+        """With the rows as the primary has them now."""
         references = ReferenceImage.objects.select_related("implant").in_bulk(
             [one.reference_id for one in scored]
         )
-        # One may have been deleted since.
-        held = [(one, row) for one in scored if (row := references.get(one.reference_id))]
         if self.using == replica.ALIAS:
             _refuse_outdated(references.values(), wanted=len(scored))
-        family = family_numbers([reference.implant for _one, reference in held])
+        # One may have been deleted since.
+        held = [(one.score, row) for one in scored if (row := references.get(one.reference_id))]
+        return self._ranked(held)
+
+    def _ranked(self, held: Sequence[tuple[float, ReferenceImage]]) -> list[Candidate]:
+        family = family_numbers([reference.implant for _score, reference in held])
         return [
             Candidate(
-                rank, reference.implant, reference, one.score, self.encoder, family[one.implant_id]
+                rank,
+                reference.implant,
+                reference,
+                score,
+                self.encoder,
+                family[reference.implant_id],
             )
-            for rank, (one, reference) in enumerate(held, start=1)
+            for rank, (score, reference) in enumerate(held, start=1)
         ]
 
 

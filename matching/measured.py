@@ -28,6 +28,7 @@ class Trouble(StrEnum):
 
     DATABASE = "database"
     STORAGE = "storage"
+    CACHE = "cache"
     ENCODER = "encoder"
     CATALOGUE = "catalogue"
     FILM_NOT_FETCHED = "film_not_fetched"
@@ -42,10 +43,12 @@ class Trouble(StrEnum):
 
 
 class Cache(StrEnum):
-    """`film`: a request for a film of the same sender that is compared already. `decoded`: a
-    film that its door has read, so that it need not be read again."""
+    """`film`: a request for a film of the same sender that is compared already. `embedding`: a
+    film, of whomever, that was seen within the day. `decoded`: a film that its door has read, so
+    that it need not be read again."""
 
     FILM = "film"
+    EMBEDDING = "embedding"
     DECODED = "decoded"
 
 

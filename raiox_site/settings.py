@@ -148,7 +148,9 @@ database = services.database(env, is_needed=DEPLOYED)
 replica = services.replica(env)
 # How far the replica may be behind the primary and still be searched, in seconds.
 RAIOX_SEARCH_LAG_SECONDS = env.integer("RAIOX_SEARCH_LAG_SECONDS", 5)
-CACHES = {"default": services.cache(env)}
+CACHES = {"default": services.cache(env), "films": services.film_cache(env)}
+# How long what was seen on a film is kept for the same film; 0: not at all.
+RAIOX_EMBEDDING_CACHE_SECONDS = env.integer("RAIOX_EMBEDDING_CACHE_SECONDS", 86_400)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": services.storage(
         env,
