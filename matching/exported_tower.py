@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from matching import loading
 from matching.loading import EncoderError, Source
 from matching.runtime import prepared, session
 from matching.runtime.names import Runtime
@@ -51,6 +52,7 @@ class ExportedTower:
 
 def load(source: Source, *, runtime: Runtime, threads: int) -> ExportedTower:
     """Raises EncoderError for what no runtime could load, NotExported."""
+    loading.check(source)
     for _attempt in range(2):
         found = _prepared(source, runtime=runtime, threads=threads)
         try:

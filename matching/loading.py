@@ -163,6 +163,16 @@ def chosen_device(wanted: str) -> str:
     return CUDA
 
 
+def check(source: Source) -> None:
+    """Raise EncoderError for a name that can be seen to be of no use without loading anything."""
+    named = f"RAIOX_ENCODER={source.name}"
+    if not source.weights:
+        # open_clip would take random weights without a word.
+        raise EncoderError(f"{named}: expected <architecture>/<weights>")
+    if source.checkpoint is not None and not source.checkpoint.is_file():
+        raise EncoderError(f"{named}: there is no file {source.checkpoint}")
+
+
 def load(source: Source, *, threads: int, device: str = CPU) -> Tower:
     """`device` is what RAIOX_DEVICE says. Raises EncoderError where the name, its file or what
     lies in it is of no use, or where that device is missing."""
@@ -172,12 +182,8 @@ def load(source: Source, *, threads: int, device: str = CPU) -> Tower:
     import open_clip
 
     torch.set_num_threads(threads)
+    check(source)
     named = f"RAIOX_ENCODER={source.name}"
-    if not source.weights:
-        # open_clip would take random weights without a word.
-        raise EncoderError(f"{named}: expected <architecture>/<weights>")
-    if source.checkpoint is not None and not source.checkpoint.is_file():
-        raise EncoderError(f"{named}: there is no file {source.checkpoint}")
     try:
         net = whole_model(source).visual.eval()
     # The border to foreign loaders: a file that is no checkpoint, or a hub that cannot be

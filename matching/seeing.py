@@ -7,20 +7,26 @@ make a film be compared with the wrong vectors.
 import hashlib
 import struct
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from PIL import Image
 
-from matching import finder
+from implants.reference_state import Doubt
+from matching import finder, measured, quality
 from matching.boxes import Box
-from matching.encoder import DIMENSIONS, Vector
+from matching.encoder import BATCH, DIMENSIONS, ClipEncoder, Vector
 from matching.finder import Found
 from matching.finding import refining
+from matching.normalisation import normalise
 
 # Changed with the layout, and with anything else that makes another thing be seen.
 BEGINNING = b"raiox-film-1"
 HEAD = struct.Struct("<32sHHB")
+# Films of different requests, whose fixtures the encoder then takes together.
+AT_ONCE = BATCH
 FIXTURE = np.dtype("<f8"), 6
 
 
@@ -51,6 +57,37 @@ class Seen:
                 np.asarray(self.vectors, "<f4").tobytes(),
             )
         )
+
+
+def see(film: Image.Image, *, encoder: ClipEncoder) -> Seen:
+    """What there is on a film (mode L). Asks no database: any thread may do it.
+
+    Raises EncoderError.
+    """
+    found = finder.find(film)
+    doubts = doubts_of(film, [one.box for one in found])
+    boxes: list[Box | None] = [one.box for one in found]
+    with measured.stage(measured.Stage.ENCODE):
+        vectors = encoder.encode([normalise(film, box) for box in boxes or [None]])
+    return Seen(encoder.id, found, doubts, list(vectors))
+
+
+def begin(film: Image.Image, *, encoder: ClipEncoder) -> Future[Seen]:
+    """As `see`, in another thread, beside whatever the caller does meanwhile."""
+    return _threads().submit(see, film, encoder=encoder)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Of this process, made at its first need: never before a fork."""
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="seeing")
+
+
+def doubts_of(film: Image.Image, boxes: Sequence[Box]) -> list[str]:
+    """What is doubtful about a film (mode L) with fixtures in these boxes, as codes. That there
+    are several is no doubt here: each is compared by itself."""
+    found = quality.film_doubts(film, boxes)
+    return [code for code in found if code != Doubt.SEVERAL_FIXTURES]
 
 
 def from_bytes(data: bytes) -> Seen | None:
