@@ -134,9 +134,10 @@ def _seen(compared: Sequence[Compared], doubts: list[str]) -> Seen | None:
 
 def _compared_again(seen: Seen) -> list[Compared]:
     """With the catalogue as it is now."""
+    places: list[Found | None] = [*seen.found] or [None]
     return [
         Compared(found, compare(vector, encoder=seen.encoder, doubts=seen.doubts))
-        for found, vector in zip(seen.found or [None], seen.vectors, strict=True)
+        for found, vector in zip(places, seen.vectors, strict=True)
     ]
 
 
@@ -190,26 +191,29 @@ def keep(finding: Finding, found: Match) -> None:
     in place of earlier ones. What a person approved stays. The caller holds the case's lock."""
     finding.vector, finding.encoder = found.vector.tolist(), found.encoder
     finding.is_unknown, finding.band = found.is_unknown, found.band
+    is_new = finding.pk is None
     finding.save()
-    finding.results.filter(approved=False).delete()
-    finding.results.update(rank=None)
-    Result.objects.bulk_create(_results(finding, found))
+    approved: set[int] = set()
+    if not is_new:
+        finding.results.filter(approved=False).delete()
+        finding.results.update(rank=None)
+        approved = set(finding.results.values_list("implant_id", flat=True))
+    Result.objects.bulk_create(_results(finding, found, approved))
 
 
-def surest_fixture(case: Case) -> Finding | None:
-    """What a person marked, else what the finder was surest of, else a film as a whole."""
+def surest_fixtures(case: Case) -> models.QuerySet[Finding]:
+    """First what a person marked, then what the finder was surest of, then films as a whole."""
     findings = Finding.objects.filter(case_image__case=case, results__rank=1)
     is_persons = models.Q(proposed_by=Finding.ProposedBy.PERSON)
     score = models.F("found_score").desc(nulls_last=True)
-    return findings.order_by(
-        models.Case(models.When(is_persons, 0), default=1), score, "pk"
-    ).first()
+    return findings.order_by(models.Case(models.When(is_persons, 0), default=1), score, "pk")
 
 
 def band_of(case: Case) -> str:
     """The lowest band of the case's findings (see `matching.confidence`); those of an earlier
     version, which have none, are rated by their results."""
-    findings = Finding.objects.filter(case_image__case=case).prefetch_related("results")
+    findings = list(Finding.objects.filter(case_image__case=case).defer("vector"))
+    models.prefetch_related_objects([one for one in findings if not one.band], "results")
     return lowest(finding.band or rated(finding) for finding in findings)
 
 
@@ -235,8 +239,7 @@ def _measured(finding: Finding) -> tuple[list[Scored], Limits | None]:
     return cast(list[Scored], ranked), limits
 
 
-def _results(finding: Finding, found: Match) -> list[Result]:
-    approved = set(finding.results.values_list("implant_id", flat=True))
+def _results(finding: Finding, found: Match, approved: Collection[int]) -> list[Result]:
     return [
         Result(
             finding=finding,

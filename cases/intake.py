@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -157,9 +158,10 @@ def process(
             outcome.fail(case, _("Processing was interrupted several times."))
         elif case is not None:
             _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), decoded or {})
-    if case is not None:
+    after = Case.objects.get(pk=case_id)
+    if case is not None and after.revision != case.revision:
         _queue_changed(case)
-    return Case.objects.get(pk=case_id)
+    return after
 
 
 def reopen(*, case_id: int) -> Case:
@@ -243,6 +245,9 @@ def _begin(case: Case, rows: Sequence[CaseImage], *, run_inline: bool) -> None:
 
 def _claim(case_id: int) -> Case | None:
     """The case as it is when the run begins, counted; None when there is nothing to do."""
+    due = Case.objects.due().filter(pk=case_id, status=Case.Status.RECEIVED)
+    if due.update(attempts=F("attempts") + 1):
+        return Case.objects.filter(pk=case_id).first()
     with transaction.atomic():
         case = Case.objects.due().select_for_update().filter(pk=case_id).first()
         if case is None:

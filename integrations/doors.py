@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cases import intake
-from cases.candidates import surest_fixture
+from cases.candidates import surest_fixtures
 from cases.films import IncomingImage
 from cases.models import Case, Result
 from implants.serializers import picture_url
@@ -194,7 +194,9 @@ def _compared(film: Radiograph, *, source: Case.Source, person: intake.Person) -
         run_inline=True,
         is_unknown=True,
     )
-    case = intake.reopen(case_id=received.case.pk)
+    case = received.case
+    if not received.is_new:
+        case = intake.reopen(case_id=case.pk)
     if case.status == Case.Status.RECEIVED:
         case = intake.process(case_id=case.pk, decoded={film.sha256: film})
     return case
@@ -216,7 +218,9 @@ def similar_implants(case: Case, request: Request) -> list[dict[str, Any]]:
     """The ranked candidates of one fixture, the surest of a case, in the shape plain clients
     read."""
     results = (
-        Result.objects.filter(finding=surest_fixture(case), rank__isnull=False)
+        Result.objects.filter(
+            finding__in=surest_fixtures(case).values("pk")[:1], rank__isnull=False
+        )
         .select_related("implant")
         .prefetch_related("implant__references")
         .order_by("rank")[:3]

@@ -60,7 +60,7 @@ FROM scored
 JOIN implants_referenceimage r ON r.id = scored.reference_id
 JOIN implants_implant i ON i.id = r.implant_id
 ORDER BY scored.distances[1], r.id
-"""  # noqa: S608 # nosec B608 # no value in it
+"""  # noqa: S608 # no value in it
 
 _sessions: WeakSet[Any] = WeakSet()
 _lock = Lock()
@@ -78,8 +78,8 @@ class Scored:
 def nearest(
     vector: Sequence[float], *, encoder: str, limit: int, using: str
 ) -> list[Scored] | None:
-    """The `limit` best of all active implants by a vector of `encoder`, best first; None where
-    one window does not tell which they are, or there are not as many.
+    """The `limit` best of all active implants by a vector of `encoder`, best first, fewer where
+    there are no more; None where one window does not tell which they are.
 
     Raises DatabaseError.
     """
@@ -91,15 +91,15 @@ def nearest(
     found = [(row, [1.0 - distance for distance in row[0]]) for row in rows]
     pairs = [(place, cosine) for place, (_row, all_) in enumerate(found) for cosine in all_]
     best = scoring.ranked(pairs)[:limit]
-    if len(best) < limit or not _is_settled(best[-1][1], rows[0]):
+    if not best or not _is_settled(best, limit, rows[0]):
         return None
     return [Scored(_reference(rows[place][3:], using), score) for place, score in best]
 
 
-def _is_settled(score: float, row: Sequence[Any]) -> bool:
-    """Whether no implant outside of the window can have a better score than this one."""
+def _is_settled(best: Sequence[tuple[int, float]], limit: int, row: Sequence[Any]) -> bool:
+    """Whether no implant outside of the window can have a better score than the last of these."""
     _distances, last, is_all, *_rest = row
-    return bool(is_all) or score >= 1.0 - last + MARGIN
+    return bool(is_all) or (len(best) == limit and best[-1][1] >= 1.0 - last + MARGIN)
 
 
 def _prepare(cursor: CursorWrapper) -> None:

@@ -29,7 +29,11 @@ class Bytes:
 class ByteDatabaseCache(DatabaseCache):
     """Of the database: one statement to read, to write or to delete."""
 
-    def get_many(self, keys: Collection[Any], version: int | None = None) -> dict[Any, bytes]:
+    _table: str
+
+    def get_many(  # type: ignore[override] # as Django's own is called
+        self, keys: Collection[Any], version: int | None = None
+    ) -> dict[Any, bytes]:
         asked = {self.make_and_validate_key(key, version=version): key for key in keys}
         statement = "SELECT cache_key, value FROM {} WHERE cache_key = ANY(%s) AND expires > %s"
         with self._cursor(for_write=False) as cursor:

@@ -13,9 +13,8 @@ from matching import calibration, radiograph
 from matching.boxes import Box
 from matching.calibration import Limits, Measured
 from matching.encoder import get_encoder
+from matching.growing import CERTAIN, WINDOW
 from matching.matcher import (
-    CERTAIN,
-    WINDOW,
     CatalogueEmpty,
     CatalogueNotSearchable,
     EncoderMismatch,

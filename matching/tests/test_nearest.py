@@ -10,6 +10,7 @@ from django.db import connection
 
 from implants.models import Implant, ReferenceImage
 from matching import matcher, nearest
+from matching.growing import CERTAIN
 from matching.models import DIMENSIONS, Embedding
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def test_the_answers_are_those_of_an_exact_search(seed: int, implants: int, most
     centres = catalogue(random, implants=implants, most=most)
     queries = centres[:6] + 0.6 * noise(random, len(centres[:6]))
     for query in queries:
-        for limit in (1, 3, matcher.CERTAIN):
+        for limit in (1, 3, CERTAIN):
             found = matcher.nearest_implants(query, encoder=ENCODER, limit=limit)
             assert told(found) == told(exact(query, limit))
 

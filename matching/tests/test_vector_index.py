@@ -9,7 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from implants.models import Implant, ReferenceImage
-from matching.matcher import CANDIDATES, WINDOW, nearest_implants
+from matching.growing import WINDOW
+from matching.matcher import CANDIDATES, nearest_implants
 from matching.models import DIMENSIONS, Embedding
 from matching.nearest import MARGIN
 from matching.scoring import ranked
