@@ -49,7 +49,9 @@ def test_every_page_of_the_panel_answers_and_each_filter_is_measured(
     for word in ("dashboard", "queue, live", "?status=failed", "?band=low", "?source=upload"):
         assert word in names
     assert "?manufacturer=Neodent" in names and "search “dente 36”" in names
-    assert all(0 < one.queries < 60 for one in measured)
+    assert "file cases/panel.css" in names
+    assert all(0 < one.queries < 60 for one in measured if not one.name.startswith("file "))
+    assert all(one.queries == 0 for one in measured if one.name.startswith("file "))
 
 
 def test_a_box_is_measured_up_to_its_new_candidates(catalogue: list[Any], approver: User) -> None:
