@@ -8,19 +8,17 @@ from typing import cast
 
 from django.db import models
 from django.utils.translation import gettext as _
-from PIL import Image
 
 from cases import film_cache, films
+from cases.ahead import Ahead
 from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
-from implants.reference_state import Doubt
-from matching import finder, measured, quality
-from matching.boxes import Box
+from matching import measured
 from matching.calibration import Limits, limits_for
 from matching.confidence import Scored, band, lowest, probability
 from matching.finder import Found
-from matching.matcher import Match, compare, look_up
-from matching.radiograph import DecoderBusy, Radiograph, RadiographError
+from matching.matcher import Match, compare
+from matching.radiograph import DecoderBusy, RadiographError
 from matching.seeing import Seen
 
 # A task is killed after 60 seconds.
@@ -78,7 +76,7 @@ class Fetching:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def match_films(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> list[Outcome]:
+def match_films(case: Case, fetch: Fetch, begun: Mapping[str, Ahead]) -> list[Outcome]:
     """The outcome of every film that has none yet. What is wrong with one is written down at
     once, and a run after an interrupted one does not try it again: the good films must get
     their turn. While the case awaits review, only films that were to come are looked at."""
@@ -91,7 +89,7 @@ def match_films(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> 
     )
     try:
         return [
-            _match_film(image, fetching, decoded)
+            _match_film(image, fetching, begun)
             if image in due
             else Outcome(image, error=image.error, may_come=image.is_awaited)
             for image in images
@@ -106,33 +104,21 @@ def _is_due(image: CaseImage, case: Case) -> bool:
     return not (image.error and case.attempts > 1)
 
 
-def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Outcome:
+def _match_film(image: CaseImage, fetch: Fetch, begun: Mapping[str, Ahead]) -> Outcome:
     try:
-        film = _read(image, fetch, decoded)
+        film = _read(image, fetch, begun)
     except (RadiographError, ImageUnavailable) as error:
         is_on_its_way = isinstance(error, ImageUnavailable) and error.may_come
         may_come = is_on_its_way or isinstance(error, DecoderBusy)
         CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
         return Outcome(image, error=str(error), may_come=may_come)
-    films.prepare(image, film)
-    if known := film_cache.recall(film.sha256):
-        return Outcome(image, compared=_compared_again(known), doubts=known.doubts)
-    found = finder.find(film.image)
-    doubts = doubts_of(film.image, [one.box for one in found])
-    compared = [Compared(one, look_up(film.image, box=one.box, doubts=doubts)) for one in found]
-    compared = compared or [Compared(None, look_up(film.image, doubts=doubts))]
-    return Outcome(image, compared=compared, doubts=doubts, seen=_seen(compared, doubts))
+    films.prepare(image, film.film)
+    seen = film.seen()
+    new = None if film.known else seen
+    return Outcome(image, compared=_compared(seen), doubts=seen.doubts, seen=new)
 
 
-def _seen(compared: Sequence[Compared], doubts: list[str]) -> Seen | None:
-    """None where the encoder was switched between two fixtures."""
-    encoders = {one.match.encoder for one in compared}
-    found = [one.found for one in compared if one.found]
-    vectors = [one.match.vector for one in compared]
-    return Seen(encoders.pop(), found, doubts, vectors) if len(encoders) == 1 else None
-
-
-def _compared_again(seen: Seen) -> list[Compared]:
+def _compared(seen: Seen) -> list[Compared]:
     """With the catalogue as it is now."""
     places: list[Found | None] = [*seen.found] or [None]
     return [
@@ -157,24 +143,17 @@ def keep_seen(outcomes: Sequence[Outcome]) -> None:
     film_cache.forget(new.keys() - stays)
 
 
-def _read(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Radiograph:
-    known = decoded.get(image.sha256)
+def _read(image: CaseImage, fetch: Fetch, begun: Mapping[str, Ahead]) -> Ahead:
+    known = begun.get(image.sha256)
     measured.asked(measured.Cache.DECODED, is_known=known is not None)
     try:
-        return known or films.read(image, fetch=fetch)
+        return known or Ahead.of(films.read(image, fetch=fetch))
     except RadiographError:
         measured.failed(measured.Trouble.FILM_NOT_READ)
         raise
     except ImageUnavailable:
         measured.failed(measured.Trouble.FILM_NOT_FETCHED)
         raise
-
-
-def doubts_of(film: Image.Image, boxes: Sequence[Box]) -> list[str]:
-    """What is doubtful about a film (mode L) with fixtures in these boxes, as codes. That there
-    are several is no doubt here: each is compared by itself."""
-    found = quality.film_doubts(film, boxes)
-    return [code for code in found if code != Doubt.SEVERAL_FIXTURES]
 
 
 def take_in(outcome: Outcome) -> None:

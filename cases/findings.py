@@ -13,6 +13,7 @@ from cases.verdicts import ReviewError, StateConflict, check_status, is_marked
 from matching.boxes import Box
 from matching.finding.geometry import covered
 from matching.matcher import Match, look_up
+from matching.seeing import doubts_of
 
 FIXTURES_PER_FILM = 12
 # A box drawn over so much of the finder's (of the smaller of both) is of the same fixture: those
@@ -98,7 +99,7 @@ def _place(finding: Finding, box: Box | None, found: Match, doubts: list[str]) -
 
 
 def _doubts(image: CaseImage, film: Image.Image, boxes: Sequence[Box]) -> list[str]:
-    measured = candidates.doubts_of(film, boxes)
+    measured = doubts_of(film, boxes)
     return tilted.with_word(measured, is_tilted=tilted.is_tilted(image))
 
 

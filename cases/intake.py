@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from cases import candidates, films, outcome
+from cases.ahead import Ahead
 from cases.films import CaseMovedOn, Fetch, IncomingImage
 from cases.models import (
     MAX_ATTEMPTS,
@@ -30,7 +31,6 @@ from matching.encoder import EncoderError
 from matching.locks import work_lock
 from matching.matcher import CatalogueNotSearchable
 from matching.queue import enqueue
-from matching.radiograph import Radiograph
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ def process(
     *,
     case_id: int,
     fetch: Fetch | None = None,
-    decoded: Mapping[str, Radiograph] | None = None,
+    begun: Mapping[str, Ahead] | None = None,
 ) -> Case:
     """Fetch, read and match the films of a received case, and put it before the reviewer; or,
     for a case that awaits review, those films that could not be fetched before.
@@ -149,15 +149,15 @@ def process(
     Safe to run twice and at once: only one run works on a case, a case that is not due is left
     alone, and the outcome is written only while the case is what it was. Every run is counted
     on the case before its work begins; after MAX_ATTEMPTS runs that never ended the case is
-    failed, so that a film which kills its worker cannot do so for ever. `decoded` spares films
-    (by sha256) that the caller has decoded a second decoding.
+    failed, so that a film which kills its worker cannot do so for ever. What the caller has
+    `begun` with films (by sha256) is not done again.
     """
     with work_lock(WORK_LOCK, case_id) as acquired:
         case = _claim(case_id) if acquired else None
         if case is not None and case.attempts > MAX_ATTEMPTS:
             outcome.fail(case, _("Processing was interrupted several times."))
         elif case is not None:
-            _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), decoded or {})
+            _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), begun or {})
     after = Case.objects.get(pk=case_id)
     if case is not None and after.revision != case.revision:
         _queue_changed(case)
@@ -261,9 +261,9 @@ def _claim(case_id: int) -> Case | None:
     return case
 
 
-def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
+def _work(case: Case, fetch: Fetch, begun: Mapping[str, Ahead]) -> None:
     try:
-        outcomes = candidates.match_films(case, fetch, decoded)
+        outcomes = candidates.match_films(case, fetch, begun)
     except CaseMovedOn:
         log.info("case %s moved on while it was processed", case.pk)
     except (CatalogueNotSearchable, EncoderError) as error:

@@ -1,6 +1,5 @@
 """`POST /webhook` and `POST /upload`: plain clients, answered at once with the nearest implants."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cases import intake
+from cases.ahead import Ahead
 from cases.candidates import surest_fixtures
 from cases.films import IncomingImage
 from cases.models import Case, Result
@@ -42,15 +42,15 @@ from integrations.schemas import (
 from integrations.throttles import UploadThrottle, WebhookThrottle
 from integrations.views import OpenDoor
 from matching import measured, radiograph
-from matching.radiograph import Radiograph
+from matching.encoder import BATCH
 
 TWIN_WAIT_SECONDS = 15.0
 # Slow addresses may hold this many request threads of a process, never all of them.
 _fetching = threading.BoundedSemaphore(4)
 # Uploads beyond a bound never come so far (`raiox_site.overload`); films to be fetched do.
 _webhooks = threading.BoundedSemaphore(8)
-# A large film takes a processor for a second or two: more of them at once would all be late.
-_comparing = threading.BoundedSemaphore(max(2, min(4, os.cpu_count() or 1)))
+# What the encoder takes together: more films at once would only need more memory.
+_comparing = threading.BoundedSemaphore(BATCH)
 TURN_WAIT_SECONDS = 10.0
 
 
@@ -170,7 +170,7 @@ def identify(data: bytes, *, source: Case.Source, person: intake.Person) -> Case
     if known := intake.compared_before(sha256=sha256, person=person):
         return known
     with _turn():
-        film = radiograph.load(data, sha256=sha256)
+        film = Ahead.of(radiograph.load(data, sha256=sha256))
         case = _compared(film, source=source, person=person)
     return _settled(case)
 
@@ -186,10 +186,10 @@ def _turn() -> Iterator[None]:
         _comparing.release()
 
 
-def _compared(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
+def _compared(ahead: Ahead, *, source: Case.Source, person: intake.Person) -> Case:
     received = intake.receive(
         source=source,
-        images=[IncomingImage(film=film)],
+        images=[IncomingImage(film=ahead.film)],
         person=person,
         run_inline=True,
         is_unknown=True,
@@ -198,7 +198,7 @@ def _compared(film: Radiograph, *, source: Case.Source, person: intake.Person) -
     if not received.is_new:
         case = intake.reopen(case_id=case.pk)
     if case.status == Case.Status.RECEIVED:
-        case = intake.process(case_id=case.pk, decoded={film.sha256: film})
+        case = intake.process(case_id=case.pk, begun={ahead.film.sha256: ahead})
     return case
 
 
