@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 Array = np.ndarray[Any, Any]
 
 
+# Run together: more of them are no quicker, and the runtime keeps the memory that they needed.
+ROWS = 8
+
+
 class NotExported(RuntimeError):
     """It can only be run by torch. `str()` says why."""
 
@@ -43,7 +47,8 @@ class ExportedTower:
 
     def run(self, pixels: Array) -> Array:
         """Vectors float32 of shape (n, 512), each of length 1."""
-        features = session.run(self.session, pixels)
+        parts = (pixels[start : start + ROWS] for start in range(0, len(pixels), ROWS))
+        features = np.concatenate([session.run(self.session, part) for part in parts])
         return features / np.linalg.norm(features, axis=1, keepdims=True)  # type: ignore[no-any-return]
 
     def features(self, pictures: Sequence[Image.Image]) -> Array:
