@@ -40,6 +40,7 @@ from integrations.schemas import (
     WebhookSerializer,
 )
 from integrations.throttles import UploadThrottle, WebhookThrottle
+from integrations.turns import Turns
 from integrations.views import OpenDoor
 from matching import measured, radiograph
 from matching.radiograph import Radiograph
@@ -50,7 +51,7 @@ _fetching = threading.BoundedSemaphore(4)
 # Uploads beyond a bound never come so far (`raiox_site.overload`); films to be fetched do.
 _webhooks = threading.BoundedSemaphore(8)
 # A large film takes a processor for a second or two: more of them at once would all be late.
-_comparing = threading.BoundedSemaphore(max(2, min(4, os.cpu_count() or 1)))
+_comparing = Turns(max(2, min(4, os.cpu_count() or 1)))
 TURN_WAIT_SECONDS = 10.0
 
 
