@@ -40,6 +40,7 @@ from integrations.schemas import (
     WebhookSerializer,
 )
 from integrations.throttles import UploadThrottle, WebhookThrottle
+from integrations.turns import Turns
 from integrations.views import OpenDoor
 from matching import measured, radiograph
 from matching.encoder import BATCH
@@ -50,7 +51,7 @@ _fetching = threading.BoundedSemaphore(4)
 # Uploads beyond a bound never come so far (`raiox_site.overload`); films to be fetched do.
 _webhooks = threading.BoundedSemaphore(8)
 # What the encoder takes together: more films at once would only need more memory.
-_comparing = threading.BoundedSemaphore(BATCH)
+_comparing = Turns(BATCH)
 TURN_WAIT_SECONDS = 10.0
 
 

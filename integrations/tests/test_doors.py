@@ -295,7 +295,7 @@ def test_a_film_waits_a_moment_for_its_turn_and_is_then_sent_away(
 ) -> None:
     monkeypatch.setattr(doors, "TURN_WAIT_SECONDS", 1.0)
     with ExitStack() as others:
-        while doors._comparing.acquire(blocking=False):
+        while doors._comparing.acquire(timeout=0):
             others.callback(doors._comparing.release)
         answer = upload(client, film())
         assert (answer.status_code, answer["Retry-After"]) == (503, "30")
