@@ -60,7 +60,7 @@ FROM scored
 JOIN implants_referenceimage r ON r.id = scored.reference_id
 JOIN implants_implant i ON i.id = r.implant_id
 ORDER BY scored.distances[1], r.id
-"""  # noqa: S608 # no value in it
+"""  # noqa: S608 # nosec B608 # no value in it
 
 _sessions: WeakSet[Any] = WeakSet()
 _lock = Lock()
