@@ -3,6 +3,7 @@
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import psutil
@@ -158,7 +159,7 @@ def _asked(
         one, found = _timed(
             f"{index.name} alone",
             films,
-            lambda film, index=index: index.nearest(film, encoder=ENCODER, limit=FIRST),
+            partial(index.nearest, encoder=ENCODER, limit=FIRST),
         )
         measured.append(one)
         rows.append(_row(one, target, _recall(found, nearest.references, before_references)))
