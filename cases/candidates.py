@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from cases import films
+from cases import film_cache, films
 from cases.films import Fetch, ImageUnavailable
 from cases.models import Case, CaseImage, Finding, Result
 from implants.reference_state import Doubt
@@ -19,8 +19,9 @@ from matching.boxes import Box
 from matching.calibration import Limits, limits_for
 from matching.confidence import Scored, band, lowest, probability
 from matching.finder import Found
-from matching.matcher import Match, look_up
+from matching.matcher import Match, compare, look_up
 from matching.radiograph import DecoderBusy, Radiograph, RadiographError
+from matching.seeing import Seen
 
 # A task is killed after 60 seconds.
 BUDGET_SECONDS = 40.0
@@ -51,6 +52,8 @@ class Outcome:
     doubts: list[str] = field(default_factory=list)
     error: str = ""
     may_come: bool = False
+    # What is to be kept for the same film: nothing where that was known.
+    seen: Seen | None = None
 
 
 class Fetching:
@@ -112,11 +115,46 @@ def _match_film(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph
         CaseImage.objects.filter(pk=image.pk).update(error=str(error)[:255], is_awaited=may_come)
         return Outcome(image, error=str(error), may_come=may_come)
     films.prepare(image, film)
+    if known := film_cache.recall(film.sha256):
+        return Outcome(image, compared=_compared_again(known), doubts=known.doubts)
     found = finder.find(film.image)
     doubts = doubts_of(film.image, [one.box for one in found])
     compared = [Compared(one, look_up(film.image, box=one.box, doubts=doubts)) for one in found]
     compared = compared or [Compared(None, look_up(film.image, doubts=doubts))]
-    return Outcome(image, compared=compared, doubts=doubts)
+    return Outcome(image, compared=compared, doubts=doubts, seen=_seen(compared, doubts))
+
+
+def _seen(compared: Sequence[Compared], doubts: list[str]) -> Seen | None:
+    """None where the encoder was switched between two fixtures."""
+    encoders = {one.match.encoder for one in compared}
+    found = [one.found for one in compared if one.found]
+    vectors = [one.match.vector for one in compared]
+    return Seen(encoders.pop(), found, doubts, vectors) if len(encoders) == 1 else None
+
+
+def _compared_again(seen: Seen) -> list[Compared]:
+    """With the catalogue as it is now."""
+    places: list[Found | None] = [*seen.found] or [None]
+    return [
+        Compared(found, compare(vector, encoder=seen.encoder, doubts=seen.doubts))
+        for found, vector in zip(places, seen.vectors, strict=True)
+    ]
+
+
+def keep_seen(outcomes: Sequence[Outcome]) -> None:
+    """Keep what was seen on films for the same films, unless they were erased meanwhile: who
+    erases forgets after the digests are gone, so that one of the two sees the other."""
+    new = {one.image.sha256: one.seen for one in outcomes if one.seen and one.image.sha256}
+    if not new:
+        return
+    for sha256, seen in new.items():
+        film_cache.keep(sha256, seen)
+    stays = set(
+        CaseImage.objects.filter(
+            pk__in=[one.image.pk for one in outcomes], sha256__in=new
+        ).values_list("sha256", flat=True)
+    )
+    film_cache.forget(new.keys() - stays)
 
 
 def _read(image: CaseImage, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> Radiograph:
@@ -153,26 +191,29 @@ def keep(finding: Finding, found: Match) -> None:
     in place of earlier ones. What a person approved stays. The caller holds the case's lock."""
     finding.vector, finding.encoder = found.vector.tolist(), found.encoder
     finding.is_unknown, finding.band = found.is_unknown, found.band
+    is_new = finding.pk is None
     finding.save()
-    finding.results.filter(approved=False).delete()
-    finding.results.update(rank=None)
-    Result.objects.bulk_create(_results(finding, found))
+    approved: set[int] = set()
+    if not is_new:
+        finding.results.filter(approved=False).delete()
+        finding.results.update(rank=None)
+        approved = set(finding.results.values_list("implant_id", flat=True))
+    Result.objects.bulk_create(_results(finding, found, approved))
 
 
-def surest_fixture(case: Case) -> Finding | None:
-    """What a person marked, else what the finder was surest of, else a film as a whole."""
+def surest_fixtures(case: Case) -> models.QuerySet[Finding]:
+    """First what a person marked, then what the finder was surest of, then films as a whole."""
     findings = Finding.objects.filter(case_image__case=case, results__rank=1)
     is_persons = models.Q(proposed_by=Finding.ProposedBy.PERSON)
     score = models.F("found_score").desc(nulls_last=True)
-    return findings.order_by(
-        models.Case(models.When(is_persons, 0), default=1), score, "pk"
-    ).first()
+    return findings.order_by(models.Case(models.When(is_persons, 0), default=1), score, "pk")
 
 
 def band_of(case: Case) -> str:
     """The lowest band of the case's findings (see `matching.confidence`); those of an earlier
     version, which have none, are rated by their results."""
-    findings = Finding.objects.filter(case_image__case=case).prefetch_related("results")
+    findings = list(Finding.objects.filter(case_image__case=case).defer("vector"))
+    models.prefetch_related_objects([one for one in findings if not one.band], "results")
     return lowest(finding.band or rated(finding) for finding in findings)
 
 
@@ -198,8 +239,7 @@ def _measured(finding: Finding) -> tuple[list[Scored], Limits | None]:
     return cast(list[Scored], ranked), limits
 
 
-def _results(finding: Finding, found: Match) -> list[Result]:
-    approved = set(finding.results.values_list("implant_id", flat=True))
+def _results(finding: Finding, found: Match, approved: Collection[int]) -> list[Result]:
     return [
         Result(
             finding=finding,

@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from cases import doomed
+from cases import doomed, film_cache
 from cases.models import Case, CaseImage
 from cases.verdicts import ReviewError
 from implants.storage import STORAGE_ERRORS
@@ -161,17 +161,22 @@ def prepare(image: CaseImage, film: Radiograph, *, suggested: Sequence[Box] = ()
     name = str(image.thumbnail.name or "")
     with transaction.atomic():
         rows = CaseImage.objects.filter(pk=image.pk, thumbnail="")
-        is_kept = _is_wanted(image) and rows.update(thumbnail=name, suggested_boxes=boxes)
+        is_kept = _is_in_work(image) and rows.update(thumbnail=name, suggested_boxes=boxes)
         gone = [] if is_kept else doomed.doom(case_id=image.case_id, names=[name])
     doomed.try_delete(gone)
 
 
 def _is_wanted(image: CaseImage) -> bool:
+    return _is_in_work(image) and CaseImage.objects.filter(pk=image.pk).exists()
+
+
+def _is_in_work(image: CaseImage) -> bool:
+    """Whether its case awaits what is found on it; locks the case."""
     in_work = [Case.Status.RECEIVED, Case.Status.PENDING]
     case = Case.objects.select_for_update().filter(
         pk=image.case_id, status__in=in_work, awaits_consent=False
     )
-    return case.exists() and CaseImage.objects.filter(pk=image.pk).exists()
+    return case.exists()
 
 
 def months() -> list[str]:
@@ -209,4 +214,5 @@ def remove(images: Sequence[CaseImage]) -> None:
     if not images:
         return
     CaseImage.objects.filter(pk__in=[image.pk for image in images]).delete()
+    transaction.on_commit(lambda: film_cache.forget([image.sha256 for image in images]))
     doomed.delete_later(doomed.doom(case_id=images[0].case_id, names=_names(images)))

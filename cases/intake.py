@@ -1,13 +1,14 @@
 """Taking a case in, and finding its candidates."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -86,6 +87,7 @@ def receive(
     problem: str = "",
     run_inline: bool = False,
     hold: bool = False,
+    is_unknown: bool = False,
 ) -> Received:
     """Create the case of one request, once, and queue its processing in the same transaction.
 
@@ -94,9 +96,10 @@ def receive(
     tooth and bytes. `problem` (a sentence) or the lack of any film make a failed case: nothing
     is lost, a person sees the reason. With `run_inline` the caller runs `process` itself and
     nothing is queued; with `hold` the case waits until its source has confirmed it, and without
-    a consent that was asked for until that is given (`cases.consent`).
+    a consent that was asked for until that is given (`cases.consent`). `is_unknown`: the caller
+    has just looked (`compared_before`); whether it came meanwhile is seen all the same.
     """
-    known = _known_case(submission_id, images, person)
+    known = None if is_unknown else _known_case(submission_id, images, person)
     measured.asked(measured.Cache.FILM, is_known=known is not None)
     if known is not None:
         return Received(known, is_new=False)
@@ -122,6 +125,18 @@ def receive(
     return Received(case, is_new=True)
 
 
+def compared_before(*, sha256: str, person: Person) -> Case | None:
+    """The case in which this film (digest of its source) of the same client was compared: then
+    it is a film, and needs no second reading. None where there is none, or it failed."""
+    case = _known_by_digests({sha256}, person)
+    if case is None or case.status in (Case.Status.RECEIVED, Case.Status.FAILED):
+        return None
+    if not case.images.filter(sha256=sha256, findings__isnull=False).exists():
+        return None
+    measured.asked(measured.Cache.FILM, is_known=True)
+    return case
+
+
 def process(
     *,
     case_id: int,
@@ -143,9 +158,10 @@ def process(
             outcome.fail(case, _("Processing was interrupted several times."))
         elif case is not None:
             _work(case, fetch or import_string(settings.RAIOX_IMAGE_FETCHER), decoded or {})
-    if case is not None:
+    after = Case.objects.get(pk=case_id)
+    if case is not None and after.revision != case.revision:
         _queue_changed(case)
-    return Case.objects.get(pk=case_id)
+    return after
 
 
 def reopen(*, case_id: int) -> Case:
@@ -168,7 +184,10 @@ def _known_case(
 ) -> Case | None:
     if submission_id is not None:
         return Case.objects.filter(jotform_submission_id=submission_id).first()
-    digests = {image.sha256 for image in images if image.sha256}
+    return _known_by_digests({image.sha256 for image in images if image.sha256}, person)
+
+
+def _known_by_digests(digests: Collection[str], person: Person) -> Case | None:
     if not person.hash or not digests:
         return None
     known = Case.objects.exclude(status=Case.Status.ARCHIVED).filter(
@@ -226,6 +245,9 @@ def _begin(case: Case, rows: Sequence[CaseImage], *, run_inline: bool) -> None:
 
 def _claim(case_id: int) -> Case | None:
     """The case as it is when the run begins, counted; None when there is nothing to do."""
+    due = Case.objects.due().filter(pk=case_id, status=Case.Status.RECEIVED)
+    if due.update(attempts=F("attempts") + 1):
+        return Case.objects.filter(pk=case_id).first()
     with transaction.atomic():
         case = Case.objects.due().select_for_update().filter(pk=case_id).first()
         if case is None:
@@ -254,6 +276,7 @@ def _work(case: Case, fetch: Fetch, decoded: Mapping[str, Radiograph]) -> None:
         outcome.fail(case, _("The image storage did not answer."))
     else:
         outcome.settle(case, outcomes)
+        candidates.keep_seen(outcomes)
 
 
 def _queue_changed(case: Case) -> None:

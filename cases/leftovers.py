@@ -105,10 +105,14 @@ def _delete_some(store: Store, chosen: Limits) -> int:
 
 def _forget_cached(now: datetime) -> int:
     """A cache in the database lets go of what has expired only when it is asked for it."""
-    chosen = settings.CACHES["default"]
-    if not chosen["BACKEND"].endswith("DatabaseCache"):
-        return 0
-    table = connection.ops.quote_name(chosen["LOCATION"])
+    tables = [
+        connection.ops.quote_name(one["LOCATION"])
+        for one in settings.CACHES.values()
+        if one["BACKEND"].endswith("DatabaseCache")
+    ]
+    gone = 0
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [now])  # noqa: S608 # nosec B608 # a quoted name
-        return cursor.rowcount
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [now])  # noqa: S608 # nosec B608 # a quoted name
+            gone += cursor.rowcount
+    return gone

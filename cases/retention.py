@@ -16,7 +16,15 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from cases import certificates, doomed, erasers, films, hard_negatives, proposals
+from cases import (
+    certificates,
+    doomed,
+    erasers,
+    film_cache,
+    films,
+    hard_negatives,
+    proposals,
+)
 from cases.models import Case, CaseEvent, CaseImage, DoomedFile, Erasure, Finding
 from cases.models.case import CaseQuerySet
 from implants.storage import STORAGE_ERRORS
@@ -76,12 +84,15 @@ def erase(
     is_asked = by is not None if is_asked is None else is_asked
     with transaction.atomic():
         case = Case.objects.select_for_update().get(pk=case_id)
+        digests = list(case.images.exclude(sha256="").values_list("sha256", flat=True))
         counts = _forget_person(case, by) + _forget_films(case) + erasers.erase_of_case(case)
         if is_asked:
             proposals.hide_references(case)
         else:
             proposals.forget_open(case)
         certificates.note(certificate, case, counts)
+    # Afterwards: a run that is at work on the case looks once more whether the film is to stay.
+    film_cache.forget(digests)
     _delete_files(case, certificate, is_asked=is_asked)
     return case
 

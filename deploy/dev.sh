@@ -182,6 +182,7 @@ prepare_database() {
     attempt "$python" manage.py migrate --noinput -v 0 || fail "The migrations failed."
     attempt "$python" manage.py createcachetable -v 0 || fail "The cache table failed."
     attempt "$python" manage.py collectstatic --noinput -v 0 || fail "collectstatic failed."
+    attempt "$python" manage.py prepare_networks || fail "The networks could not be prepared."
     attempt "$python" manage.py setup_demo || fail "The demo data could not be created."
 }
 

@@ -1,4 +1,4 @@
-"""The web process. One process with threads: the encoder is loaded once."""
+"""The web processes: with threads, which share the encoder of their process."""
 
 import os
 import sys
@@ -8,7 +8,8 @@ from typing import Any
 import gunicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from raiox_site import log_lines, metric_files  # found whichever folder gunicorn was started in
+from raiox_site import log_lines, metric_files
+from raiox_site.configuration import processors  # found whichever folder gunicorn was started in
 
 # A process that is replaced between the switch to a new release and the restart must load the
 # code of the old one: the folder itself, not the link to the current one.
@@ -18,7 +19,7 @@ if os.environ.pop("RAIOX_LISTENING", ""):
     os.environ["LISTEN_PID"] = str(os.getpid())
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 worker_class = "raiox_site.web_worker.BoundedWorker"
-workers = int(os.environ.get("RAIOX_WEB_PROCESSES") or 1)
+workers = int(os.environ.get("RAIOX_WEB_PROCESSES") or processors.web_processes())
 # Waiting for slow clients costs a thread each; the service as a whole keeps some 50 database
 # connections at most, half of what PostgreSQL has by default.
 threads = max(8, min(24, 48 // workers))

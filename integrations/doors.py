@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cases import intake
-from cases.candidates import surest_fixture
+from cases.candidates import surest_fixtures
 from cases.films import IncomingImage
 from cases.models import Case, Result
 from implants.serializers import picture_url
@@ -41,15 +41,17 @@ from integrations.schemas import (
 )
 from integrations.throttles import UploadThrottle, WebhookThrottle
 from integrations.views import OpenDoor
-from matching import radiograph
+from matching import measured, radiograph
 from matching.radiograph import Radiograph
 
 TWIN_WAIT_SECONDS = 15.0
 # Slow addresses may hold this many request threads of a process, never all of them.
 _fetching = threading.BoundedSemaphore(4)
+# Uploads beyond a bound never come so far (`raiox_site.overload`); films to be fetched do.
+_webhooks = threading.BoundedSemaphore(8)
 # A large film takes a processor for a second or two: more of them at once would all be late.
 _comparing = threading.BoundedSemaphore(max(2, min(4, os.cpu_count() or 1)))
-TURN_WAIT_SECONDS = 12.0
+TURN_WAIT_SECONDS = 10.0
 
 
 class NotNow(APIException):
@@ -96,11 +98,12 @@ class Webhook(OpenDoor):
             return accept_submission(submission, fields=dict(request.data))
         body = WebhookSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        case = identify(
-            _fetch(body.validated_data["image_url"]),
-            source=Case.Source.WEBHOOK,
-            person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
-        )
+        with _admitted():
+            case = identify(
+                _fetch(body.validated_data["image_url"]),
+                source=Case.Source.WEBHOOK,
+                person=_person(body.validated_data["client_id"], body.validated_data["metadata"]),
+            )
         return Response(similar_implants(case, request))
 
     def throttled(self, request: Request, wait: float) -> NoReturn:
@@ -135,6 +138,17 @@ class Upload(OpenDoor):
         return Response(similar_implants(case, request))
 
 
+@contextmanager
+def _admitted() -> Iterator[None]:
+    if not _webhooks.acquire(blocking=False):
+        measured.failed(measured.Trouble.OVERLOAD)
+        raise NotNow(_("Too many images are being read at this moment. Please try again."))
+    try:
+        yield
+    finally:
+        _webhooks.release()
+
+
 def _fetch(url: str) -> bytes:
     if not _fetching.acquire(blocking=False):
         raise NotNow(_("Too many films are being fetched. Please try again later."))
@@ -150,14 +164,21 @@ def identify(data: bytes, *, source: Case.Source, person: intake.Person) -> Case
     Raises RadiographError for what is no film, NotNow when no answer can be given now: the case
     is kept, unless too many films were being worked on to begin with this one.
     """
+    radiograph.check_size(len(data))
+    radiograph.check_beginning(data)
+    sha256 = radiograph.digest(data)
+    if known := intake.compared_before(sha256=sha256, person=person):
+        return known
     with _turn():
-        case = _compared(radiograph.load(data), source=source, person=person)
+        film = radiograph.load(data, sha256=sha256)
+        case = _compared(film, source=source, person=person)
     return _settled(case)
 
 
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _comparing.acquire(timeout=TURN_WAIT_SECONDS):
+        measured.failed(measured.Trouble.OVERLOAD)
         raise NotNow(_("Too many images are being read at this moment. Please try again."))
     try:
         yield
@@ -167,9 +188,15 @@ def _turn() -> Iterator[None]:
 
 def _compared(film: Radiograph, *, source: Case.Source, person: intake.Person) -> Case:
     received = intake.receive(
-        source=source, images=[IncomingImage(film=film)], person=person, run_inline=True
+        source=source,
+        images=[IncomingImage(film=film)],
+        person=person,
+        run_inline=True,
+        is_unknown=True,
     )
-    case = intake.reopen(case_id=received.case.pk)
+    case = received.case
+    if not received.is_new:
+        case = intake.reopen(case_id=case.pk)
     if case.status == Case.Status.RECEIVED:
         case = intake.process(case_id=case.pk, decoded={film.sha256: film})
     return case
@@ -191,7 +218,9 @@ def similar_implants(case: Case, request: Request) -> list[dict[str, Any]]:
     """The ranked candidates of one fixture, the surest of a case, in the shape plain clients
     read."""
     results = (
-        Result.objects.filter(finding=surest_fixture(case), rank__isnull=False)
+        Result.objects.filter(
+            finding__in=surest_fixtures(case).values("pk")[:1], rank__isnull=False
+        )
         .select_related("implant")
         .prefetch_related("implant__references")
         .order_by("rank")[:3]

@@ -75,10 +75,14 @@ class Box:
             for side, end in ((-1, -1), (1, -1), (1, 1), (-1, 1))
         ]
 
-    def cut(self, image: Image.Image, *, margin: float = MARGIN) -> Image.Image:
+    def cut(
+        self, image: Image.Image, *, margin: float = MARGIN, most: int | None = None
+    ) -> Image.Image:
         """The fixture upright, platform up, with the margin around it; mode L.
 
-        What lies outside the film takes the film's mean grey: no edge is invented.
+        What lies outside the film takes the film's mean grey: no edge is invented. With `most`
+        the longer side has no more pixels than that, picked and not averaged: their greys are
+        spread as those of all of them.
         """
         width = max(round(self.width * (1 + 2 * margin)), 1)
         height = max(round(self.height * (1 + 2 * margin)), 1)
@@ -86,14 +90,28 @@ class Box:
         cosine, sine = math.cos(turn), math.sin(turn)
         left = self.x - cosine * width / 2 + sine * height / 2
         top = self.y - sine * width / 2 - cosine * height / 2
-        mean = round(float(np.asarray(image).mean()))
+        is_inside = all(
+            0 <= left + cosine * right - sine * down <= image.width
+            and 0 <= top + sine * right + cosine * down <= image.height
+            for right in (0, width)
+            for down in (0, height)
+        )
+        apart = max(width, height) / most if most and most < max(width, height) else 1.0
+        cosine, sine = cosine * apart, sine * apart
         return image.transform(
-            (width, height),
+            (max(round(width / apart), 1), max(round(height / apart), 1)),
             Image.Transform.AFFINE,
             (cosine, -sine, left, sine, cosine, top),
             resample=Image.Resampling.BICUBIC,
-            fillcolor=mean,
+            fillcolor=0 if is_inside else mean_grey(image),
         )
+
+
+def mean_grey(image: Image.Image) -> int:
+    """Of an image of mode L, rounded."""
+    import cv2
+
+    return round(cv2.mean(np.asarray(image))[0])
 
 
 def _normal(angle: float) -> float:

@@ -1,6 +1,7 @@
 """The image encoder: one per process, loaded at first use, safe to call from threads.
 
-Where the weights come from is `matching.loading`'s business; nothing here imports torch.
+Where the weights come from is `matching.loading`'s business, how they are run that of
+`matching.towers`; nothing here imports torch.
 """
 
 import atexit
@@ -8,6 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,16 +18,19 @@ import numpy as np
 from django.conf import settings
 from PIL import Image
 
-from matching import architectures, loading, measured
+from matching import architectures, loading, measured, towers
 from matching.architectures import declare_torchvision_operators
-from matching.loading import DIMENSIONS, RANDOM, EncoderError, Source, Tower
+from matching.batching import Batcher, Busy
+from matching.loading import DIMENSIONS, RANDOM, EncoderError, Source
 from matching.normalisation import PREPROCESSING, square, views
+from matching.runtime.names import Runtime
 
 __all__ = [
     "BATCH",
     "DIMENSIONS",
     "PREPROCESSING",
     "ClipEncoder",
+    "EncoderBusy",
     "EncoderError",
     "Vector",
     "chosen_by",
@@ -50,6 +55,16 @@ BATCH = 8
 Vector = np.ndarray[Any, np.dtype[np.float32]]
 
 
+class EncoderBusy(EncoderError):
+    """Too many pictures wait to be encoded: it can be tried again."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    tower: towers.AnyTower
+    together: Batcher
+
+
 class ClipEncoder:
     """An open_clip image tower whose vectors are L2-normalised float32 of shape (512,).
 
@@ -67,13 +82,16 @@ class ClipEncoder:
         views: int | None = None,
         bundled_dir: Path = architectures.WEIGHTS,
         device: str = loading.CPU,
+        runtime: Runtime = Runtime.TORCH,
+        at_once: int = 1,
     ) -> None:
         self.name = name
         self.source = Source(name, base_dir, cache_dir, bundled_dir)
         self.views = views or architectures.usual_views(self.source.architecture)
-        self._threads, self._device = threads, device
+        self._how = towers.How(runtime=runtime, device=device, threads=threads)
+        self._at_once = at_once
         self._lock = threading.Lock()
-        self._loaded: Tower | None = None
+        self._loaded: _Loaded | None = None
         self._failure = ""
 
     @property
@@ -89,7 +107,7 @@ class ClipEncoder:
     def id(self) -> str:
         """Architecture, weights and their digest, preprocessing and number of views: stored
         with every vector. Raises EncoderError."""
-        digest, (source, suffix) = self._load().digest, self._id_parts
+        digest, (source, suffix) = self._load().tower.digest, self._id_parts
         return f"{source}@{digest}{suffix}"
 
     @property
@@ -108,16 +126,26 @@ class ClipEncoder:
         """Vectors of normalised pictures (`matching.normalisation.normalise`: nothing of it is
         done again here), float32 of shape (len(pictures), 512), each of length 1.
 
-        Raises EncoderError when the model cannot be loaded.
+        Pictures of several threads are encoded together. Raises EncoderError when the model
+        cannot be loaded, EncoderBusy when too many wait for it.
         """
-        tower = self._load()
+        loaded = self._load()
         vectors = [np.empty((0, DIMENSIONS), dtype=np.float32)]
         for start in range(0, len(pictures), BATCH):
             batch = pictures[start : start + BATCH]
             seen = [view for one in batch for view in views(square(one), self.views)]
-            means = tower.features(seen).reshape(len(batch), self.views, DIMENSIONS).mean(axis=1)
+            try:
+                features = loaded.together(loaded.tower.pixels(seen))
+            except Busy as error:
+                raise EncoderBusy("too many films are being compared") from error
+            means = features.reshape(len(batch), self.views, DIMENSIONS).mean(axis=1)
             vectors.append(means / np.linalg.norm(means, axis=1, keepdims=True))
         return np.concatenate(vectors)
+
+    @property
+    def precision(self) -> str:
+        """`float32` or `int8`. Raises EncoderError."""
+        return self._load().tower.precision
 
     @property
     def problem(self) -> str:
@@ -133,19 +161,19 @@ class ClipEncoder:
         """Load the model now rather than at the first film. Raises EncoderError."""
         self._load()
 
-    def _load(self) -> Tower:
+    def _load(self) -> "_Loaded":
         if self._loaded is None:
             with self._lock:
                 if self._loaded is None:
                     try:
-                        self._loaded = loading.load(
-                            self.source, threads=self._threads, device=self._device
-                        )
+                        tower = towers.load(self.source, self._how)
                     except EncoderError:
                         self._failure = "the weights cannot be loaded"
                         measured.failed(measured.Trouble.ENCODER)
                         raise
-                    self._failure = ""
+                    most = BATCH * self.views
+                    together = Batcher(tower.run, most=most, at_once=self._at_once)
+                    self._loaded, self._failure = _Loaded(tower, together), ""
                     measured.encoder_is_loaded()
         return self._loaded
 
@@ -201,10 +229,12 @@ def make_encoder(name: str, *, views: int | None = None) -> ClipEncoder:
     return ClipEncoder(
         name,
         base_dir=settings.BASE_DIR,
-        cache_dir=settings.VAR_DIR / "models",
+        cache_dir=settings.RAIOX_MODELS_DIR,
         threads=settings.RAIOX_TORCH_THREADS,
         views=views or settings.RAIOX_VIEWS,
         device=settings.RAIOX_DEVICE,
+        runtime=Runtime(settings.RAIOX_RUNTIME),
+        at_once=settings.RAIOX_ENCODERS_AT_ONCE,
     )
 
 

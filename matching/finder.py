@@ -8,18 +8,17 @@ not what is seen.
 
 import logging
 import math
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from PIL import Image
 
 from matching import measured
 from matching.boxes import Box, BoxError
 from matching.finding import picture, refining, votes
 from matching.finding.geometry import scaled
+from matching.runtime import networks
 
 if TYPE_CHECKING:
     from matching.finding.network import FinderNetwork
@@ -99,12 +98,7 @@ def _near(image: Image.Image, box: Box, new: Box) -> Box:
 
 def _answer(grey: picture.Array) -> picture.Array:
     """The network's answer for one grey copy, (7, rows / 4, columns / 4)."""
-    import torch
-
-    seen = picture.padded(picture.standardised(grey))
-    with torch.inference_mode():
-        batch = torch.from_numpy(seen)[None].to(memory_format=torch.channels_last)
-        answer: picture.Array = _loaded()(batch)[0].float().numpy()
+    answer: picture.Array = NETWORK(picture.padded(picture.standardised(grey))[None])[0]
     return answer
 
 
@@ -116,32 +110,20 @@ def _fits(box: Box, image: Image.Image) -> bool:
     return True
 
 
-_network: "FinderNetwork | None" = None
-_lock = threading.Lock()
-
-
-def _loaded() -> "FinderNetwork":
-    global _network
-    if _network is None:
-        with _lock:
-            if _network is None:
-                _network = load(WEIGHTS)
-    return _network
-
-
 def load(weights: Path) -> "FinderNetwork":
     """The network with the weights of a file, ready to answer. OSError or RuntimeError for a
     file that is not there or holds something else."""
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from matching.finding.network import FinderNetwork, laid_out
 
-    torch.set_num_threads(settings.RAIOX_TORCH_THREADS)
     network = FinderNetwork()
     try:
         network.load_state_dict(load_file(weights))
     except SafetensorError as error:
         raise RuntimeError(f"{weights.name} holds no weights") from error
     return laid_out(network.eval().requires_grad_(False))
+
+
+NETWORK = networks.Own("finder", weights=WEIGHTS, in_torch=load)

@@ -16,13 +16,14 @@ from PIL import Image
 
 from matching import architectures
 from matching.architectures import BUNDLED, declare_torchvision_operators
-from matching.tracing import traced
 
 if TYPE_CHECKING:
     import torch
 
 RANDOM = "random"
 AUTO, CPU, CUDA = "auto", "cpu", "cuda"
+# Where Linux shows NVIDIA's: to ask torch would mean to load it.
+GPUS = "nvidia[0-9]*"
 RANDOM_SEED = 20_240_229
 DIMENSIONS = 512
 DIGEST_LENGTH = 12
@@ -72,7 +73,15 @@ class Source:
         file = self.checkpoint
         if self.weights != BUNDLED or file is None or not file.is_file():
             return ""
-        return _file_digest(file, file.stat().st_mtime_ns)
+        return digest_of(file)
+
+    @property
+    def version(self) -> str:
+        """What changes when a file brings other weights; empty where no file is known."""
+        file = self.checkpoint
+        if file is None or not file.is_file():
+            return ""
+        return digest_of(file)
 
     @property
     def label(self) -> str:
@@ -80,6 +89,11 @@ class Source:
         is_file = self.checkpoint is not None and self.weights != BUNDLED
         # What tells encoders apart stands behind the label: a long one must not push it out.
         return (Path(self.weights).name if is_file else self.weights)[:60]
+
+
+def digest_of(file: Path) -> str:
+    """Raises OSError."""
+    return _file_digest(file, file.stat().st_mtime_ns)
 
 
 @cache
@@ -99,12 +113,20 @@ class Tower:
     digest: str
     device: str = CPU
 
-    def features(self, pictures: Sequence[Image.Image]) -> np.ndarray[Any, Any]:
-        """Vectors of square greyscale pictures, float32 of shape (n, 512), each of length 1."""
+    @property
+    def precision(self) -> str:
+        return "float32"
+
+    def pixels(self, pictures: Sequence[Image.Image]) -> np.ndarray[Any, Any]:
+        """Square greyscale pictures as the tower takes them, float32 (n, 3, size, size)."""
+        return tensor(pictures, size=self.size, mean=self.mean, std=self.std).numpy()
+
+    def run(self, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Vectors float32 of shape (n, 512), each of length 1."""
         import torch
 
         with torch.inference_mode():
-            batch = tensor(pictures, size=self.size, mean=self.mean, std=self.std)
+            batch = torch.from_numpy(np.ascontiguousarray(pixels))
             features = self.net(batch.to(self.device)).float()
             found = torch.nn.functional.normalize(features, dim=-1)
         return np.asarray(found.cpu().numpy())
@@ -122,6 +144,11 @@ def tensor(
     return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
 
+def may_compute_on_gpu(wanted: str) -> bool:
+    """Whether RAIOX_DEVICE and this host leave that open, found out without torch."""
+    return wanted == CUDA or (wanted == AUTO and any(Path("/dev").glob(GPUS)))
+
+
 def chosen_device(wanted: str) -> str:
     """`cpu` or `cuda`, of RAIOX_DEVICE. Raises EncoderError where a GPU is asked for and torch
     finds none."""
@@ -136,6 +163,16 @@ def chosen_device(wanted: str) -> str:
     return CUDA
 
 
+def check(source: Source) -> None:
+    """Raise EncoderError for a name that can be seen to be of no use without loading anything."""
+    named = f"RAIOX_ENCODER={source.name}"
+    if not source.weights:
+        # open_clip would take random weights without a word.
+        raise EncoderError(f"{named}: expected <architecture>/<weights>")
+    if source.checkpoint is not None and not source.checkpoint.is_file():
+        raise EncoderError(f"{named}: there is no file {source.checkpoint}")
+
+
 def load(source: Source, *, threads: int, device: str = CPU) -> Tower:
     """`device` is what RAIOX_DEVICE says. Raises EncoderError where the name, its file or what
     lies in it is of no use, or where that device is missing."""
@@ -145,12 +182,8 @@ def load(source: Source, *, threads: int, device: str = CPU) -> Tower:
     import open_clip
 
     torch.set_num_threads(threads)
+    check(source)
     named = f"RAIOX_ENCODER={source.name}"
-    if not source.weights:
-        # open_clip would take random weights without a word.
-        raise EncoderError(f"{named}: expected <architecture>/<weights>")
-    if source.checkpoint is not None and not source.checkpoint.is_file():
-        raise EncoderError(f"{named}: there is no file {source.checkpoint}")
     try:
         net = whole_model(source).visual.eval()
     # The border to foreign loaders: a file that is no checkpoint, or a hub that cannot be
@@ -192,10 +225,7 @@ def _tower(net: Any, source: Source, device: str) -> Tower:
         parameter.requires_grad_(False)
     size = net.image_size[0] if isinstance(net.image_size, tuple) else net.image_size
     digest = source.digest or _digest(net)
-    # Transformers gain nothing from it, and a GPU little.
-    is_own = source.architecture.startswith(architectures.OWN)
-    quick = traced(net, size=size) if is_own and device == CPU else net.to(device)
-    return Tower(quick, size, net.image_mean, net.image_std, digest, device)
+    return Tower(net.to(device), size, net.image_mean, net.image_std, digest, device)
 
 
 def _digest(net: "torch.nn.Module") -> str:

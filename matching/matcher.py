@@ -1,39 +1,30 @@
 """From a radiograph to the nearest distinct implants of the catalogue.
 
 The nearest references name the implants that may be meant (HNSW); then each of these is
-scored by all its references (`matching.scoring`).
+scored by all its references (`matching.scoring`). For the first places one statement mostly says
+all (`matching.nearest`); where it does not, more is read step by step (`matching.growing`).
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.translation import gettext as _
-from pgvector.django import CosineDistance
 from PIL import Image
 
 from implants.models import Implant, ReferenceImage
-from matching import finder, measured, replica, scoring
+from matching import finder, measured, nearest, replica, scoring
 from matching.boxes import Box
-from matching.calibration import is_unknown, limits_for
+from matching.calibration import Limits, is_unknown, limits_for
 from matching.confidence import band
 from matching.encoder import ClipEncoder, Vector, ready_encoder
+from matching.growing import CERTAIN, SHORTLIST, Growing, Scored
 from matching.look_alikes import family_numbers
 from matching.models import Embedding
 from matching.normalisation import normalise
 from matching.radiograph import Radiograph
 
 CANDIDATES = 3
-# What is scored by all its references. Also how far the first implant of another family, by
-# which an unknown one is told, is looked for.
-SHORTLIST = 20
-# Several references of one implant stand close together, so more neighbours than implants are
-# read at once; the window grows only where that was not enough.
-WINDOW = 100
-# So many places are certain; further down an implant of which only one reference is near may be
-# missing. Where the references of all implants lie far apart, no more than WIDEST are read.
-CERTAIN = 5
-WIDEST = 1_600
 
 
 class CatalogueNotSearchable(RuntimeError):
@@ -100,12 +91,25 @@ def compare(
     vector: Vector, *, encoder: str, limit: int = CANDIDATES, doubts: Collection[str] = ()
 ) -> Match:
     """As `look_up`, by a vector of `encoder`. Raises CatalogueEmpty or EncoderMismatch."""
-    with measured.stage(measured.Stage.SEARCH):
-        shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
     limits = limits_for(encoder)
+    with measured.stage(measured.Stage.SEARCH):
+        shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, CERTAIN))
+        if _may_be_unknown(shortlist, limits):
+            shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
     unknown = is_unknown(standing(shortlist), limits)
     told = band(shortlist, limits=limits, is_unknown=unknown, doubts=doubts)
     return Match(vector, encoder, shortlist[:limit], unknown, told)
+
+
+def _may_be_unknown(found: Sequence[Candidate], limits: Limits | None) -> bool:
+    """Whether more candidates could tell that the first one is unknown: all of these are of one
+    family, and the first of another one, further down, may stand too near."""
+    first = standing(found)
+    if limits is None or first.gap is not None or len(found) < CERTAIN:
+        return False
+    return not is_unknown(replace(first, gap=None), limits) and (
+        first.similarity - found[-1].similarity < (limits.gap or 0.0)
+    )
 
 
 def standing(candidates: Sequence[Candidate]) -> scoring.Standing:
@@ -167,31 +171,6 @@ def nearest_fitting(
 
 
 @dataclass(frozen=True)
-class _Scored:
-    implant_id: int
-    score: float
-    reference_id: int
-
-
-@dataclass(frozen=True)
-class _Near:
-    """The implants of a window with the cosines of their nearest references, the nearest first;
-    the cosine of the last reference, and whether there is none behind it."""
-
-    implants: dict[int, float]
-    last: float
-    is_all: bool
-
-    def beyond(self, count: int) -> float | None:
-        """A cosine that no reference of another implant than the first `count` exceeds; None
-        where there is no other."""
-        left = list(self.implants.values())[count:]
-        if left:
-            return left[0]
-        return None if self.is_all else self.last
-
-
-@dataclass(frozen=True)
 class _Search:
     vector: list[float]
     encoder: str
@@ -200,74 +179,44 @@ class _Search:
     using: str = DEFAULT_DB_ALIAS
 
     def run(self, *, is_exact: bool = False) -> list[Candidate]:
-        shortlist, window = max(self.limit, SHORTLIST), max(WINDOW, 5 * self.limit)
-        wanted = shortlist
-        while True:
-            near = self._neighbours(window, is_exact=is_exact)
-            implants = list(near.implants)
-            is_widest = window >= WIDEST
-            if near.is_all or len(implants) >= (self.limit if is_widest else shortlist):
-                scored = self._scored(implants[:wanted])
-                if is_widest or self._is_settled(scored, near.beyond(wanted)):
-                    return self._candidates(scored[: self.limit])
-                wanted *= 4
-            window *= 4
-
-    def _neighbours(self, window: int, *, is_exact: bool) -> _Near:
-        rows = Embedding.objects.using(self.using).nearest(
-            self.vector, encoder=self.encoder, limit=window, seen=self.seen, is_exact=is_exact
-        )
-        pairs = rows.values_list("reference_image__implant_id", "distance")  # type: ignore[misc]
-        found = [(implant, 1.0 - float(distance)) for implant, distance in pairs]
-        # Backwards, so that the nearest of each stays.
-        nearest = dict(reversed(found))
-        implants = {implant: nearest[implant] for implant, _cosine in found}
-        last = found[-1][1] if found else -1.0
-        return _Near(implants, last, is_all=len(found) < window)
-
-    def _is_settled(self, scored: Sequence[_Scored], next_cosine: float | None) -> bool:
-        """Whether no implant that was not scored (`next_cosine` is that of the nearest
-        reference among these) can be among the first CERTAIN: no score is higher than the
-        cosine of the implant's nearest reference."""
-        last = min(self.limit, CERTAIN) - 1
-        return next_cosine is None or (len(scored) > last and scored[last].score >= next_cosine)
-
-    def _scored(self, implants: Iterable[int]) -> list[_Scored]:
-        """All references of these implants, compared one by one."""
-        # In no order: ordered by the distance, the index could be asked, which may stop early.
-        rows = (
-            Embedding.objects.using(self.using)
-            .of_encoder(self.encoder)
-            .searchable()
-            .filter(reference_image__implant_id__in=implants)
-            .values_list(
-                CosineDistance("vector", self.vector),
-                "reference_image_id",
-                "reference_image__implant_id",
+        if not (self.seen or is_exact) and self.limit <= CERTAIN:
+            found = nearest.nearest(
+                self.vector, encoder=self.encoder, limit=self.limit, using=self.using
             )
-        )
-        # Of each reference the nearest, if it has several views.
-        nearest: dict[int, tuple[int, float]] = {}
-        first: dict[int, int] = {}
-        for distance, reference, implant in sorted(rows):
-            nearest.setdefault(reference, (implant, 1.0 - float(distance)))
-            first.setdefault(implant, reference)
-        return [_Scored(pk, score, first[pk]) for pk, score in scoring.ranked(nearest.values())]
+            if found is not None:
+                return self._known(found)
+        more = Growing(self.vector, self.encoder, self.seen, self.limit, self.using)
+        return self._candidates(more.best(is_exact=is_exact))
 
-    def _candidates(self, scored: Sequence[_Scored]) -> list[Candidate]:
+    def _known(self, found: Sequence[nearest.Scored]) -> list[Candidate]:
+        if self.using == replica.ALIAS:
+            ids = [(one.reference.implant_id, one.score, one.reference.pk) for one in found]
+            return self._candidates([Scored(*each) for each in ids])
+        return self._ranked([(one.score, one.reference) for one in found])
+
+    def _candidates(self, scored: Sequence[Scored]) -> list[Candidate]:
+        """With the rows as the primary has them now."""
         references = ReferenceImage.objects.select_related("implant").in_bulk(
             [one.reference_id for one in scored]
         )
-        # One may have been deleted since.
-        held = [(one, row) for one in scored if (row := references.get(one.reference_id))]
         if self.using == replica.ALIAS:
             _refuse_outdated(references.values(), wanted=len(scored))
-        family = family_numbers([reference.implant for _one, reference in held])
+        # One may have been deleted since.
+        held = [(one.score, row) for one in scored if (row := references.get(one.reference_id))]
+        return self._ranked(held)
+
+    def _ranked(self, held: Sequence[tuple[float, ReferenceImage]]) -> list[Candidate]:
+        family = family_numbers([reference.implant for _score, reference in held])
         return [
             Candidate(
-                rank, reference.implant, reference, one.score, self.encoder, family[one.implant_id]
+                rank,
+                reference.implant,
+                reference,
+                score,
+                self.encoder,
+                family[reference.implant_id],
             )
-            for rank, (one, reference) in enumerate(held, start=1)
+            for rank, (score, reference) in enumerate(held, start=1)
         ]
 
 

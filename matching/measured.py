@@ -24,8 +24,11 @@ class Stage(StrEnum):
 
 
 class Trouble(StrEnum):
+    """`overload`: uploads and plain webhooks that were sent away because too many were there."""
+
     DATABASE = "database"
     STORAGE = "storage"
+    CACHE = "cache"
     ENCODER = "encoder"
     CATALOGUE = "catalogue"
     FILM_NOT_FETCHED = "film_not_fetched"
@@ -36,13 +39,16 @@ class Trouble(StrEnum):
     ANSWER_GIVEN_UP = "answer_given_up"
     NOTICE = "notice"
     TASK = "task"
+    OVERLOAD = "overload"
 
 
 class Cache(StrEnum):
-    """`film`: a request for a film of the same sender that is compared already. `decoded`: a
-    film that its door has read, so that it need not be read again."""
+    """`film`: a request for a film of the same sender that is compared already. `embedding`: a
+    film, of whomever, that was seen within the day. `decoded`: a film that its door has read, so
+    that it need not be read again."""
 
     FILM = "film"
+    EMBEDDING = "embedding"
     DECODED = "decoded"
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models.functions import Cast
 from django.db.models.lookups import GreaterThan
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import CosineDistance, HnswIndex, VectorField
+from pgvector import HalfVector
+from pgvector.django import CosineDistance, HalfVectorField, HnswIndex, VectorField
 
 from implants.models import ReferenceImage, fits
 from matching.encoder import DIMENSIONS
@@ -15,6 +18,13 @@ from matching.encoder import DIMENSIONS
 class VectorNorm(models.Func):
     function = "vector_norm"
     output_field = models.FloatField()
+
+
+def in_halves() -> Cast:
+    """The vector in half precision, as the index holds it: half the memory, the same neighbours,
+    but for those whose distances differ by less than 0.0002. What is answered is measured on the
+    whole vector."""
+    return Cast("vector", HalfVectorField(dimensions=DIMENSIONS))
 
 
 class EmbeddingQuerySet(models.QuerySet["Embedding"]):
@@ -45,9 +55,9 @@ class EmbeddingQuerySet(models.QuerySet["Embedding"]):
         """The `limit` nearest searchable vectors of `encoder` whose implants fit what was
         `seen`, nearest first.
 
-        Annotates `distance` (cosine, 0…2). Ordering by the bare distance with a LIMIT is what
-        lets PostgreSQL use the HNSW index; `is_exact` orders by a sum instead, and so compares
-        every vector that fits.
+        Annotates `distance` (cosine, 0…2). Ordering by the bare distance `in_halves` with a LIMIT
+        is what lets PostgreSQL use the HNSW index; `is_exact` orders by a sum of whole distances
+        instead, and so compares every vector that fits.
         """
         nearest = (
             self.of_encoder(encoder)
@@ -57,8 +67,9 @@ class EmbeddingQuerySet(models.QuerySet["Embedding"]):
             .defer("vector")
             .annotate(distance=CosineDistance("vector", list(vector)))
         )
-        order = models.F("distance") + models.Value(0.0) if is_exact else "distance"
-        return nearest.order_by(order)[:limit]
+        if is_exact:
+            return nearest.order_by(models.F("distance") + models.Value(0.0))[:limit]
+        return nearest.order_by(CosineDistance(in_halves(), HalfVector(list(vector))))[:limit]
 
 
 class Embedding(models.Model):
@@ -92,11 +103,10 @@ class Embedding(models.Model):
         ]
         indexes = [
             HnswIndex(
-                name="embedding_vector_hnsw",
-                fields=["vector"],
+                OpClass(in_halves(), name="halfvec_cosine_ops"),
+                name="embedding_half_hnsw",
                 m=16,
-                ef_construction=64,
-                opclasses=["vector_cosine_ops"],
+                ef_construction=128,
             ),
             models.Index(fields=["encoder"], name="embedding_encoder"),
         ]

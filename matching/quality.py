@@ -26,6 +26,8 @@ SMALL_WIDTH = 60
 SMALL_FILM = 400
 # Grey levels between the darkest and the brightest twentieth.
 LOW_CONTRAST = 40
+# Pixels along the fixture that are enough to tell so.
+CONTRAST_SIDE = 320
 # How far the box around a fixture may be from its catalogue length : diameter. A box drawn by
 # hand and a tilted film are within it.
 PROPORTION = 1.6
@@ -45,7 +47,8 @@ def film_doubts(image: Image.Image, boxes: Sequence[Box]) -> list[str]:
         found.append(Doubt.NOT_RADIOGRAPH)
     elif greys.is_stretched(image):
         found.append(Doubt.STRETCHED)
-    if greys.grey_range(boxes[0].cut(image) if boxes else image) < LOW_CONTRAST:
+    shown = boxes[0].cut(image, most=CONTRAST_SIDE) if boxes else image
+    if greys.grey_range(shown) < LOW_CONTRAST:
         found.append(Doubt.LOW_CONTRAST)
     if len(boxes) > 1:
         found.append(Doubt.SEVERAL_FIXTURES)

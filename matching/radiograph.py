@@ -84,8 +84,9 @@ def check_size(size: int) -> None:
         raise ImageTooLarge(_("The image is larger than 5 MB."))
 
 
-def load(data: bytes) -> Radiograph:
-    """Decode the bytes of a JPEG, PNG, WebP, HEIC or DICOM image.
+def load(data: bytes, *, sha256: str = "") -> Radiograph:
+    """Decode the bytes of a JPEG, PNG, WebP, HEIC or DICOM image; `sha256` spares their digest
+    where it is known.
 
     Raises ImageTooLarge (bytes), NotAnImage (another format or none), UnreadableImage
     (damaged, too many pixels, too small, too elongated, without a picture, or asking for too
@@ -102,7 +103,7 @@ def load(data: bytes) -> Radiograph:
         raise DecoderBusy(
             _("Too many images are being read at this moment. Please try again.")
         ) from None
-    return Radiograph(image=_image(grey), sha256=digest(data))
+    return Radiograph(image=_image(grey), sha256=sha256 or digest(data))
 
 
 def _grey(data: bytes) -> Grey:

@@ -76,7 +76,7 @@ def missing(encoder: str) -> QuerySet[ReferenceImage]:
     """Usable references that have no vector of this encoder id, those that are searched first."""
     have = Embedding.objects.of_encoder(encoder).values("reference_image_id")
     without = ReferenceImage.objects.filter(error="").exclude(pk__in=have)
-    return without.order_by("-is_active", "-implant__is_active", "pk")
+    return without.order_by("-is_active", "-implant__is_active", indexing.scattered())
 
 
 def fill(encoder: ClipEncoder, *, wrap: Wrap) -> Filled:

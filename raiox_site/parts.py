@@ -5,6 +5,7 @@ Every question has three seconds, and they are all asked at once.
 
 import os
 import shutil
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ from integrations import spaces
 from matching import following
 from matching.encoder import configured_name, get_encoder, make_encoder
 from raiox_site import heartbeat
+from raiox_site.configuration.services import process_kind
 from raiox_site.probes import Asked, Probe, TooLate
 
+# Monitors ask again every few seconds.
+KEPT_SECONDS = {"web": 10.0}
 QUEUE_LIMIT_SECONDS = 300
 # However fast it is worked off: nobody sees a result for so long.
 QUEUE_LONGEST_SECONDS = 3600
@@ -165,7 +169,7 @@ UNANSWERED = {
     },
 }
 _PROBES: dict[str, Probe[Any]] = {
-    "queue": Probe(_queue),
+    "queue": Probe(_queue, kept_seconds=KEPT_SECONDS.get(process_kind(sys.argv), 0.0)),
     "storage": Probe(_storage),
     "disk": Probe(_disk),
     "encoder": Probe(_encoder),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from django.db import connections
+from django.db import close_old_connections, connections
 
 SECONDS = 3.0
 # Threads of one question that may hang at once: each may hold a connection.
@@ -27,8 +27,8 @@ class Asked(Generic[Answer]):
 
     def __init__(self, question: Callable[[], Answer], seconds: float) -> None:
         self.until = time.monotonic() + seconds
+        self._question = question
         self._future: Future[Answer] = Future()
-        threading.Thread(target=self._run, args=[question], name="probe", daemon=True).start()
 
     @property
     def is_over(self) -> bool:
@@ -43,33 +43,62 @@ class Asked(Generic[Answer]):
                 raise
             raise TooLate from None
 
-    def _run(self, question: Callable[[], Answer]) -> None:
+    def settle(self, *, keeps_connections: bool) -> None:
         try:
-            found = question()
+            # Those of the last question, where they are still good.
+            close_old_connections()
+            found = self._question()
         except Exception as error:  # the boundary of a thread: the asker gets it
             connections.close_all()
             self._future.set_exception(error)
         else:
-            connections.close_all()
+            if not keeps_connections:
+                connections.close_all()
             self._future.set_result(found)
 
 
 class Probe(Generic[Answer]):
-    """Asks one question; who wants to know it while it is being asked gets the same answer."""
+    """Asks one question; who wants to know it while it is being asked gets the same answer. For
+    `kept_seconds` its thread waits for the next one, with its connection to the database: making
+    a new one is most of the work of an answer."""
 
-    def __init__(self, question: Callable[[], Answer], *, seconds: float = SECONDS) -> None:
-        self._question, self._seconds = question, seconds
-        self._lock = threading.Lock()
+    def __init__(
+        self, question: Callable[[], Answer], *, seconds: float = SECONDS, kept_seconds: float = 0
+    ) -> None:
+        self._question, self._seconds, self._kept_seconds = question, seconds, kept_seconds
+        self._changed = threading.Condition()
         self._asked: list[Asked[Answer]] = []
+        self._handed: list[Asked[Answer]] = []
+        self._idle = 0
 
     def ask(self) -> Asked[Answer]:
         """Raises TooLate while as many as may hang do."""
-        with self._lock:
+        with self._changed:
             self._asked = [one for one in self._asked if not one.is_over]
             fresh = [one for one in self._asked if one.until > time.monotonic()]
             if fresh:
                 return fresh[-1]
             if len(self._asked) >= MOST_HANGING:
                 raise TooLate
-            self._asked.append(Asked(self._question, self._seconds))
-            return self._asked[-1]
+            one = Asked(self._question, self._seconds)
+            self._asked.append(one)
+            if self._idle > len(self._handed):
+                self._handed.append(one)
+                self._changed.notify()
+            else:
+                threading.Thread(target=self._run, args=[one], name="probe", daemon=True).start()
+            return one
+
+    def _run(self, first: Asked[Answer]) -> None:
+        asked: Asked[Answer] | None = first
+        while asked is not None:
+            asked.settle(keeps_connections=self._kept_seconds > 0)
+            asked = self._next()
+        connections.close_all()
+
+    def _next(self) -> Asked[Answer] | None:
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._handed, timeout=self._kept_seconds)
+            self._idle -= 1
+            return self._handed.pop() if self._handed else None

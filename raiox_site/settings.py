@@ -16,6 +16,7 @@ from raiox_site.configuration import (
     jotform,
     login,
     mail,
+    processors,
     release,
     requirements,
     services,
@@ -76,6 +77,13 @@ RAIOX_FOLLOW_SECONDS = None if RAIOX_ENV == "test" else 2.0
 # Where the encoder computes: `auto` takes the GPU where there is one.
 RAIOX_DEVICE = env.choice("RAIOX_DEVICE", ("auto", "cpu", "cuda"))
 RAIOX_TORCH_THREADS = env.integer("RAIOX_TORCH_THREADS", 1, minimum=1)
+RAIOX_RUNTIME = env.choice("RAIOX_RUNTIME", ("auto", "float32", "int8", "torch"))
+# Weights that were fetched, and networks made from weights once.
+RAIOX_MODELS_DIR = Path(env.text("RAIOX_MODELS_DIR") or VAR_DIR / "models").resolve()
+RAIOX_WEB_PROCESSES = env.integer("RAIOX_WEB_PROCESSES", processors.web_processes(), minimum=1)
+RAIOX_ENCODERS_AT_ONCE = processors.encoders_at_once(
+    processes=RAIOX_WEB_PROCESSES, threads=RAIOX_TORCH_THREADS
+)
 RAIOX_WORKERS = env.integer("RAIOX_WORKERS", 2, minimum=1)
 RAIOX_WEBHOOK_RATE = env.rate("RAIOX_WEBHOOK_RATE", "30/min")
 # The client's own scripts send 60 films a minute.
@@ -140,7 +148,9 @@ database = services.database(env, is_needed=DEPLOYED)
 replica = services.replica(env)
 # How far the replica may be behind the primary and still be searched, in seconds.
 RAIOX_SEARCH_LAG_SECONDS = env.integer("RAIOX_SEARCH_LAG_SECONDS", 5)
-CACHES = {"default": services.cache(env)}
+CACHES = {"default": services.cache(env), "films": services.film_cache(env)}
+# How long what was seen on a film is kept for the same film; 0: not at all.
+RAIOX_EMBEDDING_CACHE_SECONDS = env.integer("RAIOX_EMBEDDING_CACHE_SECONDS", 86_400)
 STORAGES: dict[str, dict[str, Any]] = {
     "default": services.storage(
         env,

@@ -1,4 +1,4 @@
-"""Waiting for what a client sends: not for ever, and not with every thread."""
+"""Waiting for what a client sends, and for its leaving: not for ever, and not with every thread."""
 
 import contextlib
 import select
@@ -14,6 +14,11 @@ from gunicorn.http.unreader import SocketUnreader
 HEADER_SECONDS = 5.0
 # 5 MB at 1.4 Mbit/s.
 BODY_SECONDS = 30.0
+# A largest film at 8 Mbit/s; what is longer or slower than that may miss its answer.
+LEAVING_SECONDS, LEAVING_BYTES = 5.0, 8 * 1024 * 1024
+# Each has a connection, of which gunicorn has a thousand.
+MOST_LEAVING = 400
+DROPPED = bytearray(256 * 1024)
 # A request that arrives within this time is not slow.
 GRACE_SECONDS = 0.25
 
@@ -83,6 +88,53 @@ class Crowd:
         )
         self._waiting.remove(oldest)
         oldest.stop()
+
+
+class Leaving:
+    """Connections that have their answer and nothing more to come. Closed while bytes of the
+    client are unread, they would be reset, and the answer lost: what it still sends is thrown
+    away until it has closed its end. Used by one thread alone, which waits for nobody."""
+
+    def __init__(self) -> None:
+        # In the order in which they end.
+        self._ends: dict[Any, float] = {}
+        self._left: dict[Any, int] = {}
+
+    def add(self, conn: Any) -> bool:
+        """False where the client is gone already."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        self._ends[conn] = time.monotonic() + LEAVING_SECONDS
+        self._left[conn] = LEAVING_BYTES
+        return True
+
+    def drop(self, conn: Any) -> bool:
+        """Throw away what has come; False when the client has ended, or sends too much."""
+        try:
+            count = conn.sock.recv_into(DROPPED)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self._left[conn] -= count
+        return count > 0 and self._left[conn] > 0
+
+    def remove(self, conn: Any) -> bool:
+        """Whether it was there."""
+        self._left.pop(conn, None)
+        return self._ends.pop(conn, None) is not None
+
+    def late(self) -> list[Any]:
+        """Those whose time is over, and the oldest of too many."""
+        now, found = time.monotonic(), []
+        for number, (conn, end) in enumerate(self._ends.items()):
+            if end > now and len(self._ends) - number <= MOST_LEAVING:
+                break
+            found.append(conn)
+        return found
 
 
 def is_readable(sock: socket.socket, *, until: float) -> bool:

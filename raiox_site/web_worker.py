@@ -1,10 +1,13 @@
-"""gunicorn's threaded worker, with an end to how long clients may keep its threads."""
+"""gunicorn's threaded worker, with an end to how long clients may keep its threads, and to how
+many uploads it takes on."""
 
 import contextlib
-import json
 import re
+import selectors
 import socket
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,14 +16,14 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from cases import correlation
 from matching.deadlines import cut_off
-from raiox_site import security_headers
-from raiox_site.slow_clients import Crowd, Reading
+from raiox_site import overload, refusals
+from raiox_site.slow_clients import Crowd, Leaving, Reading
 
 # A connection on which nothing has come yet waits without a thread.
 FIRST_BYTE_SECONDS = 0.05
 # For all of a request: the slowest door, and a film sent to a slow reader.
 WHOLE_SECONDS = 180
-
+SWITCH_SECONDS = 0.001
 
 # Asked for by monitors and load balancers, who draw conclusions from a late answer.
 PROBE = re.compile(rb"(?:GET|HEAD) /(?:ping|health|healthcheck|metrics)[/? ]")
@@ -30,11 +33,19 @@ PROBE_THREADS, PEEKED_BYTES = 4, 32
 class BoundedWorker(ThreadWorker):
     """gunicorn's own `timeout` is about workers, not about threads: a client that sends a byte
     now and then would keep one for ever. Here a request has a time to arrive in, slow ones never
-    hold more than half of the threads, and the connection ends after three minutes."""
+    hold more than half of the threads, and the connection ends after three minutes. Uploads that
+    are too many to be answered soon are refused before they are read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.crowd = Crowd(most=max(1, self.cfg.threads // 2))
+        self.uploads = overload.Uploads(threads=self.cfg.threads)
+        self.leaving = Leaving()
+
+    def init_process(self) -> None:
+        # Whoever accepts and refuses waits so long for each thread that computes in Python.
+        sys.setswitchinterval(SWITCH_SECONDS)
+        super().init_process()
 
     def get_thread_pool(self) -> Any:
         self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probe")
@@ -43,17 +54,63 @@ class BoundedWorker(ThreadWorker):
     def enqueue_req(self, conn: TConn) -> None:
         """Who asks whether the service works does not wait behind its work, nor does whoever
         has connected and says nothing take a thread."""
-        beginning = peeked(conn.sock)
+        beginning = beginning_of(conn)
         if beginning is None and self.alive and not conn.initialized:
             nothing_yet: Future[Any] = Future()
             nothing_yet.set_result(_DEFER)
             self.finish_request(conn, nothing_yet)
+            return
+        if overload.UPLOAD.match(beginning or b"") and not self.uploads.begin(conn):
+            self.refuse(conn)
             return
         pool = self.probes if PROBE.match(beginning or b"") else self.tpool
         answered = pool.submit(self.handle, conn)
         answered.add_done_callback(
             lambda answer: self.method_queue.defer(self.finish_request, conn, answer)
         )
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """gunicorn waits here up to two seconds for the client to close its end as well, and
+        accepts nobody meanwhile."""
+        self.uploads.end(conn)
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self.end_when_read(conn)
+
+    def refuse(self, conn: TConn) -> None:
+        """Answer that it is too much, and take no thread for it."""
+        conn.sock.setblocking(False)
+        overload.answer(conn.sock)
+        self.end_when_read(conn)
+
+    def end_when_read(self, conn: TConn) -> None:
+        """End a connection that has its answer once the client has read it."""
+        if not self.leaving.add(conn):
+            self.nr_conns -= 1
+            conn.close()
+            return
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.drop, conn))
+        self.end_late()
+
+    def drop(self, conn: TConn, client: Any) -> None:
+        if not self.leaving.drop(conn):
+            self.end(conn)
+
+    def end(self, conn: TConn) -> None:
+        # Several events of one round may be about the same connection.
+        if self.leaving.remove(conn):
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
+
+    def end_late(self) -> None:
+        for conn in self.leaving.late():
+            self.end(conn)
+
+    def murder_pending(self) -> None:
+        super().murder_pending()
+        self.end_late()
 
     def handle(self, conn: TConn) -> Any:
         if not (conn.initialized or conn.wait_for_data(FIRST_BYTE_SECONDS)):
@@ -77,10 +134,12 @@ class BoundedWorker(ThreadWorker):
             correlation.end()
 
 
-def peeked(sock: socket.socket) -> bytes | None:
-    """How what has arrived begins, without taking it; None while nothing has."""
+def beginning_of(conn: TConn) -> bytes | None:
+    """How the next request begins, without taking it; None while nothing of it has come."""
+    if conn.initialized and (ahead := conn.parser.unreader.buf.getvalue()):
+        return bytes(ahead[:PEEKED_BYTES])
     try:
-        return sock.recv(PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return conn.sock.recv(PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
         return None
     except OSError:
@@ -93,17 +152,7 @@ def write_refusal(sock: socket.socket, status: int, reason: str, message: str) -
         said = _("The request cannot be processed.")
     else:
         said = _("Something went wrong on our side. It has been recorded.")
-    body = json.dumps({"detail": said}, ensure_ascii=False).encode()
-    headers = {
-        **security_headers.HEADERS,
-        "Content-Security-Policy": security_headers.joined(security_headers.OWN),
-        "X-Request-ID": correlation.current(),
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-    }
-    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {headers[name]}" for name in headers)]
-    util.write_nonblock(sock, "\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+    util.write_nonblock(sock, refusals.raw(status, reason, said))
 
 
 # gunicorn has no setting for it.

@@ -66,6 +66,7 @@ migrate() {
 
 switch_to() {
     logged "collectstatic" manage "$1" collectstatic --noinput -v 0
+    logged "prepare_networks" manage "$1" prepare_networks
     rehearse "$1"
     say "The new code passes on a port of its own; switching"
     remember phase=switched

@@ -110,6 +110,7 @@ do_up() {
     manage migrate --noinput -v 0
     manage createcachetable -v 0
     manage collectstatic --noinput -v 0
+    manage prepare_networks
     start
     echo "Started; up.sh status says how it does."
 }

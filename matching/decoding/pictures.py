@@ -42,6 +42,8 @@ def read_picture(data: bytes, kind: Kind, *, most_pixels: int) -> Image.Image:
     _check_costs(data, kind, most_pixels)
     with _open(data, kind, most_pixels) as image:
         check_dimensions(*image.size, most_pixels=most_pixels)
+        # Of a JPEG in colour its luminance is all that is unpacked; no other kind knows this.
+        image.draft("L", None)
         image.load()
         orientation = _orientation(image)
         grey = _deep_colour(data) if containers.is_deep_colour_png(data) else None

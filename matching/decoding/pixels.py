@@ -20,7 +20,7 @@ def to_grey(image: Image.Image) -> Image.Image:
         return spread(np.asarray(image))
     if image.has_transparency_data:
         return _on_mean_grey(image.convert("RGBA"))
-    return image.convert("L")
+    return image if image.mode == "L" else image.convert("L")
 
 
 def spread(values: Array) -> Image.Image:

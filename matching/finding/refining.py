@@ -7,7 +7,6 @@ which the finder has few pixels.
 """
 
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.conf import settings
 from PIL import Image
 
 from matching.boxes import Box
 from matching.finding.geometry import ends, scaled
 from matching.finding.votes import share
+from matching.runtime import networks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +32,7 @@ WIDTH, HEIGHT = 96, 128
 # The window around a box, as shares of the box's own height and width.
 TALL = 1.9
 WIDE_BY_HEIGHT, WIDE_BY_WIDTH = 0.6, 1.2
-LOOKS = 3
+LOOKS = 2
 # Pixels from platform to apex that are worth looking at.
 ENOUGH = 160.0
 
@@ -44,9 +43,9 @@ def refined(image: Image.Image, boxes: Sequence[Box]) -> list[tuple[Box, float]]
     if not boxes:
         return []
     small, factor = _reduced(image, min(box.height for box in boxes))
-    near = [scaled(box, factor) for box in boxes]
+    near, film = [scaled(box, factor) for box in boxes], np.asarray(small)
     for _look in range(LOOKS):
-        answers = _answers(np.stack([seen(small, box) for box in near]))
+        answers = _answers(np.stack([seen(film, box) for box in near]))
         moves = zip(near, answers, strict=True)
         near = [_bounded(moved(box, answer), max(small.size)) for box, answer in moves]
     sure = share(answers[:, 5])
@@ -76,15 +75,42 @@ def window_of(box: Box) -> Box:
     return Box(box.x, box.y, wide, TALL * box.height, box.angle)
 
 
-def seen(image: Image.Image, box: Box) -> Array:
-    """The window around a box as the network takes it, float32 of shape (HEIGHT, WIDTH)."""
-    return standardised(window_of(box).cut(image, margin=0.0))
+def seen(film: Array, box: Box) -> Array:
+    """The window around a box of a film, greys (rows, columns), as the network takes it: float32
+    of shape (HEIGHT, WIDTH). Outside of the film is its mean grey."""
+    import cv2
+
+    window, turn = window_of(box), math.radians(box.angle)
+    # Twice the size, then the mean of four: grain would else be picked out, not averaged.
+    right, down = window.width / (2 * WIDTH), window.height / (2 * HEIGHT)
+    cosine, sine = math.cos(turn), math.sin(turn)
+    across, along = (1 - 2 * WIDTH) / 2, (1 - 2 * HEIGHT) / 2
+    way = np.array(
+        [
+            [right * cosine, -down * sine, window.x - 0.5],
+            [right * sine, down * cosine, window.y - 0.5],
+        ]
+    )
+    way[:, 2] += way[:, 0] * across + way[:, 1] * along
+    part = cv2.warpAffine(
+        film,
+        way,
+        (2 * WIDTH, 2 * HEIGHT),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=cv2.mean(film)[:1],
+    )
+    return _standardised(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
 
 
 def standardised(part: Image.Image) -> Array:
     """A part of a film, mode L, at the network's size and with mean 0 and spread 1."""
     small = part.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    grey = np.asarray(small, dtype=np.float32)
+    return _standardised(np.asarray(small))
+
+
+def _standardised(small: Array) -> Array:
+    grey = small.astype(np.float32)
     return (grey - grey.mean()) / (grey.std() + 4.0)  # type: ignore[no-any-return]
 
 
@@ -141,36 +167,20 @@ def new_network() -> "nn.Module":
 
 def _answers(pictures: Array) -> Array:
     """(n, HEIGHT, WIDTH) to (n, 6)."""
-    import torch
-
-    with torch.inference_mode():
-        answers: Array = _loaded()(torch.from_numpy(pictures)[:, None]).numpy()
-    return answers
-
-
-_network: Any = None
-_lock = threading.Lock()
-
-
-def _loaded() -> Any:
-    global _network
-    if _network is None:
-        with _lock:
-            if _network is None:
-                _network = load(WEIGHTS)
-    return _network
+    return NETWORK(pictures[:, None])
 
 
 def load(weights: Path) -> "nn.Module":
     """The network with the weights of a file. OSError or RuntimeError where they are not."""
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    torch.set_num_threads(settings.RAIOX_TORCH_THREADS)
     network = new_network()
     try:
         network.load_state_dict(load_file(weights))
     except SafetensorError as error:
         raise RuntimeError(f"{weights.name} holds no weights") from error
     return network.eval().requires_grad_(False)
+
+
+NETWORK = networks.Own("refiner", weights=WEIGHTS, in_torch=load)

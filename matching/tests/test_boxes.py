@@ -126,3 +126,20 @@ def test_a_box_that_shows_no_fixture_of_the_film_is_refused(box: Box) -> None:
 
 def test_a_box_may_reach_over_the_edge_of_the_film() -> None:
     Box(470, 700, 100, 300, 20).check(*FILM)
+
+
+def test_a_smaller_cut_shows_the_same_and_is_no_smaller_than_asked_for() -> None:
+    phantom = render_phantom(demo_catalogue()[14], seed=1)
+    whole, small = UPRIGHT.cut(phantom), UPRIGHT.cut(phantom, most=200)
+    assert small.size == (round(whole.width * 200 / whole.height), 200)
+    assert difference(whole.resize(small.size, Image.Resampling.BOX), small) < 4
+    assert UPRIGHT.cut(phantom, most=1000).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("x", [240, 30])
+def test_only_a_box_that_leaves_the_film_shows_its_mean_grey(x: float) -> None:
+    film = Image.new("L", FILM, 200)
+    film.paste(0, (400, 0, 480, 720))
+    cut = np.asarray(Box(x, 360, 170, 420).cut(film))
+    mean = round(float(np.asarray(film).mean()))
+    assert set(np.unique(cut[:, :20])) == ({200} if x == 240 else {mean})

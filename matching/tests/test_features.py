@@ -62,8 +62,8 @@ def test_the_filter_stands_beside_the_distance_so_that_the_index_can_be_used() -
     with CaptureQueriesContext(connection) as queries:
         list(rows)
     (statement,) = [query["sql"] for query in queries]
-    assert re.findall(r"<\S>", statement) == ["<=>"]
-    assert re.search(r"ORDER BY \S+ ASC LIMIT 30$", statement)
+    assert re.findall(r"<\S>", statement) == ["<=>", "<=>"]
+    assert re.search(r"ORDER BY \S+ <=> \S+ ASC LIMIT 30$", statement)
     assert statement.count("SELECT") == 1
 
 

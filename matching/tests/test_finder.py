@@ -4,6 +4,7 @@
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from matching.boxes import Box
 from matching.evaluation import finding
 from matching.finding.geometry import overlap, turned_by
 from matching.phantoms import Phantom, render_film
+from matching.runtime.networks import Own
 from matching.tests.other_renderer import Drawn, film
 from matching.tests.test_boxes import turned
 
@@ -161,14 +163,23 @@ def test_a_film_that_shows_nothing_gets_no_box(odd: Image.Image) -> None:
     assert finder.best(odd) is None
 
 
-def test_threads_that_come_first_together_load_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finder, "_network", None)
+def test_threads_that_come_first_together_load_it_once(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+
+    def load(weights: Path) -> Any:
+        loaded.append(weights)
+        return finder.load(weights)
+
+    settings.RAIOX_RUNTIME = "torch"
+    own = Own("finder", weights=finder.WEIGHTS, in_torch=load)
+    monkeypatch.setattr(finder, "NETWORK", own)
     image = phantoms(count=1)[0].image
-    networks, answers = set(), []
+    answers = []
 
     def search() -> None:
         answers.append(finder.propose(image))
-        networks.add(id(finder._network))
 
     threads = [threading.Thread(target=search) for _thread in range(4)]
     for thread in threads:
@@ -176,7 +187,7 @@ def test_threads_that_come_first_together_load_it_once(monkeypatch: pytest.Monke
     for thread in threads:
         thread.join()
 
-    assert len(networks) == 1
+    assert loaded == [finder.WEIGHTS]
     assert answers[0]
     assert answers == 4 * [answers[0]]
 
@@ -193,8 +204,8 @@ def test_without_its_weights_it_proposes_nothing_and_says_why(
     file = tmp_path / "finder.safetensors"
     if content is not None:
         file.write_bytes(content)
-    monkeypatch.setattr(finder, "_network", None)
-    monkeypatch.setattr(finder, "WEIGHTS", file)
+    own = Own("finder", weights=file, in_torch=finder.load)
+    monkeypatch.setattr(finder, "NETWORK", own)
 
     with caplog.at_level(logging.ERROR):
         assert finder.propose(film(0, kinds=("bands",)).image) == []

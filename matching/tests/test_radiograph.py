@@ -231,6 +231,18 @@ def test_a_wholly_transparent_film_is_no_error() -> None:
     assert film.image.size == (64, 64)
 
 
+@pytest.mark.parametrize("options", [{}, {"keep_rgb": True}, {"subsampling": 0}])
+def test_a_jpeg_in_colour_gives_the_greys_of_its_colours(options: dict[str, Any]) -> None:
+    colours = np.random.default_rng(1).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    picture = Image.fromarray(colours).resize((480, 360), Image.Resampling.BICUBIC)
+    data = encoded(picture, "JPEG", quality=95, **options)
+    with Image.open(io.BytesIO(data)) as image:
+        wanted = np.asarray(image.convert("L"), dtype=int)
+    # On the way to colours greys are rounded, and what lies beyond black and white is cut off.
+    off = np.abs(np.asarray(radiograph.load(data).image, dtype=int) - wanted)
+    assert (off.mean() < 1, np.percentile(off, 99) <= 3) == (True, True)
+
+
 def test_a_cmyk_jpeg_keeps_light_and_dark() -> None:
     data = encoded(drawing("CMYK"), "JPEG", quality=95)
     values = pixels(radiograph.load(data))

@@ -48,7 +48,7 @@ class Scenes:
             if boxes:
                 true = boxes[int(rng.integers(len(boxes)))]
                 near = shaken(rng, true)
-                return refining.seen(image, near), refining.mend(near, true)
+                return refining.seen(np.asarray(image), near), refining.mend(near, true)
 
     def nothing(self, rng: Generator) -> Array:
         """A window around what is no fixture."""
@@ -56,7 +56,7 @@ class Scenes:
             image, _boxes, wrong = self._any(rng)
             if wrong:
                 box = wrong[int(rng.integers(len(wrong)))]
-                return refining.seen(image, shaken(rng, box))
+                return refining.seen(np.asarray(image), shaken(rng, box))
 
     def _any(self, rng: Generator) -> tuple[Image.Image, tuple[Box, ...], list[Box]]:
         return self._films[int(rng.integers(len(self._films)))]

@@ -18,6 +18,7 @@ from raiox_site.backup.stores import ERRORS, PIECE, digest
 # locked out starts anew.
 WITHOUT_ROWS = (
     "raiox_cache",
+    "raiox_film_cache",
     "django_session",
     "axes_accessattempt",
     "axes_accessattemptexpiration",
@@ -25,7 +26,7 @@ WITHOUT_ROWS = (
     "axes_accesslog",
     "integrations_requestcount",
 )
-INDEX = "embedding_vector_hnsw"
+INDEX = "embedding_half_hnsw"
 SEARCHES = 3
 NEIGHBOURS = 10
 TABLES = """

@@ -123,6 +123,16 @@ def cache(env: Environment) -> dict[str, Any]:
     }
 
 
+def film_cache(env: Environment) -> dict[str, Any]:
+    """The same store, for bytes alone."""
+    store = cache(env)
+    if "OPTIONS" not in store:
+        backend = "raiox_site.byte_caches.ByteDatabaseCache"
+        return {"BACKEND": backend, "LOCATION": "raiox_film_cache"}
+    options = {**store["OPTIONS"], "serializer": "raiox_site.byte_caches.Bytes"}
+    return {**store, "KEY_PREFIX": "films", "OPTIONS": options}
+
+
 def storage(
     env: Environment, *, bucket: str, region: str, media: Path, is_needed: bool
 ) -> dict[str, Any]:

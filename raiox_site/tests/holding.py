@@ -6,6 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import django
+
+# Where the settings are named the refusals of the web server are in our words.
+if "DJANGO_SETTINGS_MODULE" in os.environ:
+    django.setup()
+
 
 def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
     while environ["PATH_INFO"] != "/ping" and not Path(os.environ["RELEASED"]).exists():

@@ -12,7 +12,7 @@ import pytest
 import requests
 from gunicorn.http.unreader import SocketUnreader
 
-from raiox_site import running
+from raiox_site import running, slow_clients
 from raiox_site.slow_clients import HEADER_SECONDS, Crowd, Reading
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,3 +98,23 @@ def test_the_oldest_of_the_greediest_address_gives_way_and_can_still_be_answered
             thread.join(2)
     for ours, _theirs in pairs:
         ours.close()
+
+
+class Connection:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+
+def test_the_oldest_of_too_many_that_do_not_leave_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slow_clients, "MOST_LEAVING", 3)
+    leaving, pairs = slow_clients.Leaving(), [socket.socketpair() for _number in range(5)]
+    conns = [Connection(pair[0]) for pair in pairs]
+    assert all(leaving.add(conn) for conn in conns)
+    assert leaving.late() == conns[:2]
+    assert [leaving.remove(conns[0]), leaving.remove(conns[0])] == [True, False]
+    assert leaving.late() == conns[1:2]
+    for pair in pairs:
+        for end in pair:
+            end.close()

@@ -6,7 +6,7 @@ submission was read. Without a key the delivery itself is believed, the newest o
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -73,9 +73,11 @@ def can_be_taken_in(submission: Submission) -> bool:
 def deliver(
     delivery: JotformDelivery, submission: Submission, uploaded: Sequence[IncomingImage] = ()
 ) -> Case:
-    """Take a stored delivery in, and tie it to its case."""
-    case = take_in(submission=submission, uploaded=uploaded)
-    _tie(delivery, submission, case)
+    """Take a stored delivery in, and tie it to its case; both at once, unless there are files
+    to be stored, which no transaction should wait for."""
+    with nullcontext() if uploaded else transaction.atomic():
+        case = take_in(submission=submission, uploaded=uploaded)
+        _tie(delivery, submission, case)
     return case
 
 

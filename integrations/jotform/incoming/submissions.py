@@ -167,5 +167,6 @@ def _person(submission: Submission) -> intake.Person:
 
 def locked_row(submission_id: str) -> JotformSubmission:
     """Our row of a submission, made where it is missing, locked until the transaction ends."""
-    JotformSubmission.objects.get_or_create(submission_id=submission_id)
+    missing = JotformSubmission(submission_id=submission_id)
+    JotformSubmission.objects.bulk_create([missing], ignore_conflicts=True)
     return JotformSubmission.objects.select_for_update().get(submission_id=submission_id)

@@ -49,7 +49,9 @@ class Command(BaseCommand):
         due = ReferenceImage.objects.all() if is_all else indexing.without_vector(encoder.id)
         outcomes = list(
             tqdm(
-                indexing.index_references(due.iterator(chunk_size=200), encoder=encoder),
+                indexing.index_references(
+                    due.order_by(indexing.scattered()).iterator(chunk_size=200), encoder=encoder
+                ),
                 total=due.count(),
                 unit="film",
                 desc="embedding",

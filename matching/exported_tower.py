@@ -1,0 +1,84 @@
+"""An image tower that was exported once and runs without torch."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from matching import loading
+from matching.loading import EncoderError, Source
+from matching.runtime import prepared, session
+from matching.runtime.names import Runtime
+from matching.runtime.prepared import PreparationError, Prepared
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+Array = np.ndarray[Any, Any]
+
+
+class NotExported(RuntimeError):
+    """It can only be run by torch. `str()` says why."""
+
+
+@dataclass(frozen=True)
+class ExportedTower:
+    """`session` maps greys 0…1 of shape (n, 1, size, size) to features (n, 512)."""
+
+    session: "onnxruntime.InferenceSession"
+    size: int
+    digest: str
+    precision: str
+
+    def pixels(self, pictures: Sequence[Image.Image]) -> Array:
+        """Square greyscale pictures as the tower takes them, float32 (n, 1, size, size)."""
+        to = (self.size, self.size)
+        small = [np.asarray(one.resize(to, Image.Resampling.BICUBIC)) for one in pictures]
+        return np.stack(small)[:, None].astype(np.float32) / np.float32(255)
+
+    def run(self, pixels: Array) -> Array:
+        """Vectors float32 of shape (n, 512), each of length 1."""
+        features = session.run(self.session, pixels)
+        return features / np.linalg.norm(features, axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+    def features(self, pictures: Sequence[Image.Image]) -> Array:
+        return self.run(self.pixels(pictures))
+
+
+def load(source: Source, *, runtime: Runtime, threads: int) -> ExportedTower:
+    """Raises EncoderError for what no runtime could load, NotExported."""
+    loading.check(source)
+    for _attempt in range(2):
+        found = _prepared(source, runtime=runtime, threads=threads)
+        try:
+            opened = session.opened(found.file, threads=threads)
+        except session.SessionError as error:
+            log.warning("the exported network of %s is damaged: %s", source.name, error)
+            prepared.forget(found)
+            continue
+        about = found.about
+        return ExportedTower(opened, about["size"], about["digest"], about["precision"])
+    raise NotExported("what was exported cannot be run")
+
+
+def _prepared(source: Source, *, runtime: Runtime, threads: int) -> Prepared:
+    folders = (source.base_dir, source.cache_dir, source.bundled_dir)
+    base, cached, bundled = (str(folder.resolve()) for folder in folders)
+    asked = {"name": source.name, "base_dir": base, "cache_dir": cached, "bundled_dir": bundled}
+    try:
+        return prepared.prepared(
+            models=source.cache_dir.resolve(),
+            what="tower",
+            named=f"{source.architecture}-{source.label}-{runtime}",
+            asked={**asked, "runtime": runtime.value, "threads": threads},
+            made_from={"name": source.name, "runtime": runtime.value, "weights": source.version},
+        )
+    except PreparationError as error:
+        if error.kind == EncoderError.__name__:
+            raise EncoderError(str(error)) from error
+        raise NotExported(str(error)) from error
