@@ -124,7 +124,9 @@ def runtimes_wanted(text: str) -> list[str]:
 
 def told(found: Sequence[Measured], limits: Limits, processes: int) -> list[str]:
     """The limit, the encoder and a table."""
-    rows = [["", "load", "memory", "batch", "ms/image", "images/s", "of limit", found[0].name]]
+    rows = [
+        ["", "load", "memory", "batch", "ms/image", "images/s", "of limit", f"× {found[0].name}"]
+    ]
     for one in found:
         begin = [one.name, f"{one.load_seconds:.1f} s", f"{one.memory:.0f} MB"]
         for batch in BATCHES:
@@ -145,7 +147,7 @@ def told(found: Sequence[Measured], limits: Limits, processes: int) -> list[str]
 
 
 def _cells(kind: str, spent: float, rate: float, share: float, ratio: float) -> list[str]:
-    return [kind, f"{spent:.1f}", f"{rate:.1f}", f"{share:.0%}", f"× {ratio:.2f}"]
+    return [kind, f"{spent:.1f}", f"{rate:.1f}", f"{share:.0%}", f"{ratio:.2f}"]
 
 
 def _pictures(path: Path, films: int, references: int | None) -> list[int]:

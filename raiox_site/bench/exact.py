@@ -40,11 +40,20 @@ class Nearest:
         known, places = self._best[kind]
         new = np.broadcast_to(np.arange(first, first + scores.shape[1]), scores.shape)
         scores, places = np.hstack([known, scores]), np.hstack([places, new])
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :FIRST]
-        self._best[kind] = (
-            np.take_along_axis(scores, order, axis=1),
-            np.take_along_axis(places, order, axis=1),
-        )
+        # Sorting all of a piece would take longer than comparing it.
+        for choose in (_best_first_three, _in_order):
+            order = choose(scores)
+            scores = np.take_along_axis(scores, order, axis=1)
+            places = np.take_along_axis(places, order, axis=1)
+        self._best[kind] = scores, places
+
+
+def _best_first_three(scores: Vector) -> Places:
+    return np.argpartition(-scores, FIRST - 1, axis=1)[:, :FIRST]
+
+
+def _in_order(scores: Vector) -> Places:
+    return np.argsort(-scores, axis=1)
 
 
 def _nothing(films: int) -> tuple[Vector, Places]:

@@ -15,7 +15,7 @@ EVERY_SECONDS = 0.5
 
 class Resident:
     """A context manager that adds up the memory (RSS, MiB) of processes and all their children,
-    twice a second: `taken`. Nothing without any."""
+    twice a second: `taken`. What children share is counted for each. Nothing without any."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         self._pids = pids

@@ -3,6 +3,7 @@
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import psutil
@@ -35,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--vectors", type=int, default=100_000)
     add("--references", type=int, default=20, help="of each implant")
     add("--queries", type=int, default=500, help="films that are looked up")
-    add("--halfvec", action="store_true", help="compare with an index of half the precision")
+    add("--halfvec", action="store_true", help="compare with an index of the other precision")
     add("--shuffled", action="store_true", help="not loaded implant by implant")
     add("--index-options", default="", help="in place of the index's own: m=24,ef_construction=128")
     add("--ef-search", type=int, default=None, help="in place of what every session is told")
@@ -95,7 +96,7 @@ def lines(
         search_filling.shuffle()
         _checked()
     known = [index.built_with(index_options) for index in known]
-    built = [*known, *([known[0].as_halfvec()] if halfvec and known else [])]
+    built = [*known, *([known[0].of_other_precision()] if halfvec and known else [])]
     yield _prepared(number, memory)
     for index in built:
         seconds = index.build()
@@ -150,7 +151,7 @@ def _asked(
     films: Vector, nearest: Nearest, built: Sequence[Index], first: tuple[int, int], target: float
 ) -> Iterator[str]:
     before_implants, before_references = first
-    whole, found = _timed("nearest_implants", films, _implants)
+    whole, found = _timed("the whole search", films, _implants)
     rows = [["", "median", "p95", f"of {target:g} ms", f"recall@{FIRST}", "queries"]]
     rows.append(_row(whole, target, _recall(found, nearest.implants, before_implants)))
     measured = []
@@ -158,7 +159,7 @@ def _asked(
         one, found = _timed(
             f"{index.name} alone",
             films,
-            lambda film, index=index: index.nearest(film, encoder=ENCODER, limit=FIRST),
+            partial(index.nearest, encoder=ENCODER, limit=FIRST),
         )
         measured.append(one)
         rows.append(_row(one, target, _recall(found, nearest.references, before_references)))
@@ -175,9 +176,9 @@ def _asked(
 
 
 def _implants(film: Vector) -> list[int]:
-    """As a request asks (`matcher.compare`), the first of them."""
-    found = matcher.nearest_implants(film, encoder=ENCODER, limit=matcher.SHORTLIST)
-    return [one.implant.pk for one in found[:FIRST]]
+    """As a request asks."""
+    found = matcher.compare(film, encoder=ENCODER, limit=FIRST)
+    return [one.implant.pk for one in found.candidates]
 
 
 def _timed(

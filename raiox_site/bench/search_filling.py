@@ -68,7 +68,7 @@ def shuffle() -> None:
     columns, table = ", ".join(COLUMNS), Embedding._meta.db_table
     with connection.cursor() as cursor:
         for statement in (
-            f"CREATE TEMP TABLE unordered AS SELECT {columns} FROM {table}",  # noqa: S608
+            f"CREATE TEMP TABLE unordered AS SELECT {columns} FROM {table}",  # noqa: S608 # nosec B608
             f"TRUNCATE {table}",
             f"INSERT INTO {table} ({columns})"  # noqa: S608 # nosec B608 # names of the model
             f" SELECT {columns} FROM unordered ORDER BY md5(reference_image_id::text)",
@@ -108,10 +108,10 @@ def _multiplied(row: Model, number: int, **expressions: str) -> int:
 
     Columns that are added to the model some day are copied as well.
     """
-    model = type(row)
+    model: Any = type(row)
     [written] = model._default_manager.bulk_create([row])
     quote = connection.ops.quote_name
-    key = model._meta.pk.column  # type: ignore[union-attr]
+    key = model._meta.pk.column
     columns = [
         one.column
         for one in model._meta.concrete_fields

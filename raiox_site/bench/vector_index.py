@@ -20,7 +20,7 @@ INDEXES = """
     WHERE used.indrelid = %s::regclass AND method.amname = 'hnsw'
     ORDER BY index.relname
 """
-HALFVEC = "bench_halfvec"
+_COLUMN = re.compile(r"USING hnsw \(.*? \w+_cosine_ops\)")
 _OPTIONS = re.compile(r"WITH \((.*?)\)")
 
 
@@ -33,13 +33,19 @@ class Index:
     column: str
     condition: str
 
-    def as_halfvec(self) -> "Index":
-        """The same of halves of the precision, under another name."""
-        column = f"(vector::halfvec({DIMENSIONS}))"
-        operators = f"({column} halfvec_cosine_ops)"
-        definition = self.definition.replace("(vector vector_cosine_ops)", operators)
-        definition = definition.replace(self.name, HALFVEC)
-        return Index(HALFVEC, definition, column, self.condition)
+    @property
+    def kind(self) -> str:
+        """The type that it holds: values of 4 bytes (vector) or of 2 (halfvec)."""
+        return "halfvec" if "halfvec" in self.column else "vector"
+
+    def of_other_precision(self) -> "Index":
+        """The same of the other type, under a name of its own."""
+        kind, column = "vector", "vector"
+        if self.kind == "vector":
+            kind, column = "halfvec", f"(vector::halfvec({DIMENSIONS}))"
+        name = f"bench_{kind}"
+        definition = _COLUMN.sub(f"USING hnsw ({column} {kind}_cosine_ops)", self.definition)
+        return Index(name, definition.replace(self.name, name), column, self.condition)
 
     def built_with(self, options: str) -> "Index":
         """The same with other options (`m=24,ef_construction=128`); itself without any."""
@@ -75,11 +81,10 @@ class Index:
 
     def statement(self, limit: int) -> str:
         """The nearest references of one encoder; parameters: the encoder and `text` of a vector."""
-        kind = "halfvec" if "halfvec" in self.column else "vector"
         return (
             f"SELECT reference_image_id FROM {TABLE}"  # noqa: S608 # nosec B608 # of the catalogue
             f" WHERE encoder = %s AND {self.condition}"
-            f" ORDER BY {self.column} <=> %s::{kind}({DIMENSIONS}) LIMIT {int(limit)}"
+            f" ORDER BY {self.column} <=> %s::{self.kind}({DIMENSIONS}) LIMIT {int(limit)}"
         )
 
     def nearest(self, vector: Vector, *, encoder: str, limit: int) -> list[int]:

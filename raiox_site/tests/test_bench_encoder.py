@@ -14,7 +14,14 @@ from raiox_site.bench.encoder import Limits, Measured
 from raiox_site.bench.encoder_process import Measuring
 from raiox_site.bench.failures import NotAnswered
 
-SMALL = ("--times=1", "--films=1", "--references=2", "--seconds=0.1", "--processes=1")
+SMALL = (
+    "--times=1",
+    "--films=1",
+    "--references=2",
+    "--seconds=0.1",
+    "--processes=1",
+    "--runtimes=torch,float32",
+)
 
 
 def measured(name: str, alone: float, in_batches: float, together: float) -> Measured:
@@ -31,11 +38,11 @@ def test_images_a_second_are_a_share_of_the_matrix_products_of_the_machine() -> 
     assert lines[0] == "encoder ViT-B-32/random@1, 1 view(s), 10.00 GFLOP an image"
     assert "100 GFLOP/s with one thread, 150 GFLOP/s with 2 processes" in lines[1]
     cells = [" ".join(line.split()) for line in lines[4:]]
-    assert cells[0] == "torch 4.0 s 612 MB 1 200.0 5.0 50% × 1.00"
-    assert cells[1] == "8 125.0 8.0 80% × 1.00"
-    assert cells[2] == "2 × 8 166.7 12.0 80% × 1.00"
-    assert cells[3].endswith(" 10.0 100% × 2.00")
-    assert cells[5] == "2 × 8 111.1 18.0 120% × 1.50"
+    assert cells[0] == "torch 4.0 s 612 MB 1 200.0 5.0 50% 1.00"
+    assert cells[1] == "8 125.0 8.0 80% 1.00"
+    assert cells[2] == "2 × 8 166.7 12.0 80% 1.00"
+    assert cells[3].endswith(" 10.0 100% 2.00")
+    assert cells[5] == "2 × 8 111.1 18.0 120% 1.50"
 
 
 def around(*degrees: float) -> np.ndarray:
@@ -86,7 +93,7 @@ def test_a_process_that_ends_is_no_measurement() -> None:
         crew.ask("load")
 
 
-def test_the_command_measures_the_encoder_in_a_process_of_its_own(db: None) -> None:
+def test_the_command_measures_every_runtime_in_a_process_of_its_own(db: None) -> None:
     out = io.StringIO()
     call_command("bench", "encoder", *SMALL, stdout=out)
     printed = out.getvalue()
@@ -95,10 +102,15 @@ def test_the_command_measures_the_encoder_in_a_process_of_its_own(db: None) -> N
         r"^encoder \S+@\w+/\S+, \d view\(s\), \d+\.\d\d GFLOP an image$", printed, re.M
     )
     assert re.search(r"products: \d+ GFLOP/s with one thread, \d+ GFLOP/s with 1 proc", printed)
-    assert re.search(
-        r"^torch +\d+\.\d s +\d+ MB +1 +\d+\.\d +\d+\.\d +\d+% +× 1\.00$", printed, re.M
-    )
-    assert re.search(r"^ +1 × 8 +\d+\.\d +\d+\.\d +\d+% +× 1\.00$", printed, re.M)
+    figures = r"\d+\.\d +\d+\.\d +\d+% +(\d+\.\d\d)$"
+    rows = re.findall(rf"^(torch|float32) +\d+\.\d s +\d+ MB +1 +{figures}", printed, re.M)
+    assert [name for name, _ratio in rows] == ["torch", "float32"]
+    assert rows[0][1] == "1.00"
+    assert len(re.findall(rf"^ +1 × 8 +{figures}", printed, re.M)) == 2
+    # One film among two references.
+    same = r"0\.99999|1\.00000) +100\.0% +100\.0% +100\.0%$"
+    for what in ("references", "implants"):
+        assert re.search(rf"^float32, {what} +({same}", printed, re.M)
 
 
 def test_an_encoder_that_cannot_be_loaded_is_said(tmp_path: Path) -> None:
