@@ -100,6 +100,9 @@ def environment(
         "RAIOX_ENV": "development",
         "RAIOX_ENV_FILE": os.devnull,
         "RAIOX_VAR_DIR": str(media.parent),
+        # What was made once need not be made again.
+        "RAIOX_MODELS_DIR": str(settings.RAIOX_MODELS_DIR),
+        "RAIOX_WEB_PROCESSES": "1",
         "SECRET_KEY": settings.SECRET_KEY,
         "RAIOX_FETCH_ALLOW_HOSTS": "127.0.0.1",
         "RAIOX_WEBHOOK_RATE": "",

@@ -65,6 +65,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
         "DJANGO_SETTINGS_MODULE": "raiox_site.settings",
         "DATABASE_URL": running.database_url(),
         "RAIOX_ENV": "test",
+        "RAIOX_WEB_PROCESSES": "1",
         "RAIOX_VAR_DIR": str(tmp_path),
         "RELEASED": str(released),
         "PORT": str(port),

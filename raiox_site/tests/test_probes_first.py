@@ -20,6 +20,7 @@ def test_a_probe_does_not_wait_behind_requests_nor_behind_silent_connections(
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": ":".join(sys.path),
         "RAIOX_ENV": "test",
+        "RAIOX_WEB_PROCESSES": "1",
         "RAIOX_VAR_DIR": str(tmp_path),
         "RELEASED": str(released),
         "PORT": str(port),
