@@ -73,15 +73,15 @@ def _tried(model: bytes, pictures: Array, *, threads: int) -> tuple[Array, float
 
 def examples(size: int, *, count: int = 4) -> Array:
     """Greys 0…1 of shape (count, 1, size, size) with shapes, shades and grain as on films."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     down, right = np.mgrid[0:size, 0:size] / size
     made = []
     for _picture in range(count):
-        x, width, bend = random.uniform(0.3, 0.7), random.uniform(0.05, 0.2), random.uniform(0, 40)
+        x, width, bend = rng.uniform(0.3, 0.7), rng.uniform(0.05, 0.2), rng.uniform(0, 40)
         body = np.abs(right - x + 0.01 * np.sin(bend * down)) < width * (1 - 0.5 * down)
-        ground = random.uniform(0.1, 0.4) + random.uniform(0, 0.3) * down
-        grain = random.normal(0, 0.03, (size, size))
-        made.append(np.clip(ground + body * random.uniform(0.3, 0.6) + grain, 0, 1))
+        ground = rng.uniform(0.1, 0.4) + rng.uniform(0, 0.3) * down
+        grain = rng.normal(0, 0.03, (size, size))
+        made.append(np.clip(ground + body * rng.uniform(0.3, 0.6) + grain, 0, 1))
     return np.stack(made)[:, None].astype(np.float32)
 
 
