@@ -62,9 +62,8 @@ class Batcher:
                 with self._changed:
                     self._running -= 1
                     self._changed.notify_all()
-        if own.error is not None:
-            raise own.error
-        assert own.answer is not None  # noqa: S101
+        if own.answer is None:
+            raise own.error or Busy()
         return own.answer
 
     def _next(self, own: _Waiting, deadline: float) -> list[_Waiting]:

@@ -34,21 +34,14 @@ class Own:
 
     def __call__(self, values: Array) -> Array:
         """The answer to a float32 tensor. OSError or RuntimeError where there is no network."""
-        if self._run is None:
-            self.load()
-        assert self._run is not None  # noqa: S101
-        return self._run(values)
+        return (self._run or self.load())(values)
 
-    def load(self) -> None:
+    def load(self) -> Run:
         """Before its first use. OSError or RuntimeError where that fails."""
         with self._lock:
             if self._run is None:
                 self._run = self._exported() or self._by_torch()
-
-    def forget(self) -> None:
-        """Load it anew at its next use."""
-        with self._lock:
-            self._run = None
+            return self._run
 
     def _exported(self) -> Run | None:
         # On a host with a GPU torch is loaded anyway.
