@@ -23,12 +23,13 @@ class Ahead:
     def of(cls, film: Radiograph) -> Self:
         """Begins to look. What goes wrong is said where the answer is needed, when the case is
         there to be told."""
-        if known := film_cache.recall(film.sha256):
-            return cls(film, known=known)
         try:
-            return cls(film, _coming=seeing.begin(film.image, encoder=ready_encoder()))
+            encoder = ready_encoder()
         except EncoderError:
             return cls(film)
+        if known := film_cache.recall(film.sha256):
+            return cls(film, known=known)
+        return cls(film, _coming=seeing.begin(film.image, encoder=encoder))
 
     def seen(self) -> Seen:
         """Raises EncoderError."""

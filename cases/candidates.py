@@ -114,7 +114,7 @@ def _match_film(image: CaseImage, fetch: Fetch, begun: Mapping[str, Ahead]) -> O
         return Outcome(image, error=str(error), may_come=may_come)
     films.prepare(image, film.film)
     seen = film.seen()
-    new = None if film.known else seen
+    new = seen if seen.is_certain and not film.known else None
     return Outcome(image, compared=_compared(seen), doubts=seen.doubts, seen=new)
 
 

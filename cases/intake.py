@@ -27,7 +27,7 @@ from cases.models import (
 )
 from implants.storage import STORAGE_ERRORS
 from matching import measured
-from matching.encoder import EncoderError
+from matching.encoder import EncoderBusy, EncoderError
 from matching.locks import work_lock
 from matching.matcher import CatalogueNotSearchable
 from matching.queue import enqueue
@@ -266,6 +266,10 @@ def _work(case: Case, fetch: Fetch, begun: Mapping[str, Ahead]) -> None:
         outcomes = candidates.match_films(case, fetch, begun)
     except CaseMovedOn:
         log.info("case %s moved on while it was processed", case.pk)
+    except EncoderBusy:
+        measured.failed(measured.Trouble.OVERLOAD)
+        log.warning("case %s: too many films are being compared", case.pk)
+        outcome.fail(case, _("Too many images are being read at this moment. Please try again."))
     except (CatalogueNotSearchable, EncoderError) as error:
         measured.failed(measured.Trouble.CATALOGUE)
         log.error("case %s cannot be matched: %s", case.pk, error)

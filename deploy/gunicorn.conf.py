@@ -8,8 +8,9 @@ from typing import Any
 import gunicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# Found whichever folder gunicorn was started in.
 from raiox_site import log_lines, metric_files
-from raiox_site.configuration import processors  # found whichever folder gunicorn was started in
+from raiox_site.configuration import processors
 
 # A process that is replaced between the switch to a new release and the restart must load the
 # code of the old one: the folder itself, not the link to the current one.

@@ -43,11 +43,12 @@ class _Watch:
     def begin(self, act: Act, end: float) -> int:
         with self._changed:
             number = next(self._numbers)
-            self._blocks[number] = end, act
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
-                self._thread.start()
-            elif end < self._wakes_at:
+                thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._blocks[number] = end, act
+            if end < self._wakes_at:
                 self._changed.notify()
         return number
 

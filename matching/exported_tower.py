@@ -1,6 +1,7 @@
 """An image tower that was exported once and runs without torch."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ Array = np.ndarray[Any, Any]
 
 # Run together: more of them are no quicker, and the runtime keeps the memory that they needed.
 ROWS = 8
+# To find out that weights are of no use takes a process seconds: not for every film anew.
+REFUSED_SECONDS = 30.0
+_refused: dict[tuple[str, str, Runtime], tuple[float, str]] = {}
 
 
 class NotExported(RuntimeError):
@@ -58,6 +62,18 @@ class ExportedTower:
 def load(source: Source, *, runtime: Runtime, threads: int) -> ExportedTower:
     """Raises EncoderError for what no runtime could load, NotExported."""
     loading.check(source)
+    key = (source.name, source.version, runtime)
+    until, refusal = _refused.get(key, (0.0, ""))
+    if time.monotonic() < until:
+        raise EncoderError(refusal)
+    try:
+        return _loaded(source, runtime=runtime, threads=threads)
+    except EncoderError as error:
+        _refused[key] = time.monotonic() + REFUSED_SECONDS, str(error)
+        raise
+
+
+def _loaded(source: Source, *, runtime: Runtime, threads: int) -> ExportedTower:
     for _attempt in range(2):
         found = _prepared(source, runtime=runtime, threads=threads)
         try:

@@ -48,6 +48,11 @@ def find(image: Image.Image) -> list[Found]:
     Empty where nothing looks like a fixture; a film that it stumbles over is logged and gets
     none. The network is loaded at the first call: never before a fork.
     """
+    return look(image) or []
+
+
+def look(image: Image.Image) -> list[Found] | None:
+    """As `find`; None where it stumbled, which says nothing of the film."""
     import cv2
 
     try:
@@ -55,7 +60,7 @@ def find(image: Image.Image) -> list[Found]:
             return _find(image)
     except (cv2.error, ArithmeticError, LookupError, OSError, RuntimeError, ValueError):
         log.exception("no box could be proposed for a film of %d × %d pixels", *image.size)
-        return []
+        return None
 
 
 def propose(image: Image.Image) -> list[Box]:

@@ -94,22 +94,25 @@ def compare(
     limits = limits_for(encoder)
     with measured.stage(measured.Stage.SEARCH):
         shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, CERTAIN))
-        if _may_be_unknown(shortlist, limits):
+        if _may_change(shortlist, limits):
             shortlist = nearest_implants(vector, encoder=encoder, limit=max(limit, SHORTLIST))
     unknown = is_unknown(standing(shortlist), limits)
     told = band(shortlist, limits=limits, is_unknown=unknown, doubts=doubts)
     return Match(vector, encoder, shortlist[:limit], unknown, told)
 
 
-def _may_be_unknown(found: Sequence[Candidate], limits: Limits | None) -> bool:
-    """Whether more candidates could tell that the first one is unknown: all of these are of one
-    family, and the first of another one, further down, may stand too near."""
-    first = standing(found)
-    if limits is None or first.gap is not None or len(found) < CERTAIN:
+def _may_change(found: Sequence[Candidate], limits: Limits | None) -> bool:
+    """Whether more candidates could say another thing of the first one. Either all of these are
+    of one family, and the first of another one, further down, may stand too near; or it is the
+    gap alone that makes it unknown, and an implant further down may join both to one family."""
+    if limits is None or limits.similarity is None or len(found) < CERTAIN:
         return False
-    return not is_unknown(replace(first, gap=None), limits) and (
-        first.similarity - found[-1].similarity < (limits.gap or 0.0)
-    )
+    first = standing(found)
+    if is_unknown(replace(first, gap=None), limits):
+        return False
+    if first.gap is not None:
+        return bool(is_unknown(first, limits))
+    return first.similarity - found[-1].similarity < (limits.gap or 0.0)
 
 
 def standing(candidates: Sequence[Candidate]) -> scoring.Standing:

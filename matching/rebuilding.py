@@ -21,6 +21,9 @@ def rebuild(*, memory: str = "") -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         # Deferred checks of foreign keys would stand in the way of what follows.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Behind a long dump every search would wait too. References first, as who adds one does.
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("LOCK TABLE implants_referenceimage IN EXCLUSIVE MODE")
         cursor.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         if memory:
             cursor.execute("SELECT set_config('maintenance_work_mem', %s, true)", [memory])

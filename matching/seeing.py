@@ -40,6 +40,8 @@ class Seen:
     found: list[Found]
     doubts: list[str]
     vectors: Sequence[Vector]
+    # Not where the finder stumbled: another time it may find something.
+    is_certain: bool = True
 
     def as_bytes(self) -> bytes:
         encoder, doubts = self.encoder.encode(), " ".join(self.doubts).encode()
@@ -64,12 +66,13 @@ def see(film: Image.Image, *, encoder: ClipEncoder) -> Seen:
 
     Raises EncoderError.
     """
-    found = finder.find(film)
+    looked = finder.look(film)
+    found = looked or []
     doubts = doubts_of(film, [one.box for one in found])
     boxes: list[Box | None] = [one.box for one in found]
     with measured.stage(measured.Stage.ENCODE):
         vectors = encoder.encode([normalise(film, box) for box in boxes or [None]])
-    return Seen(encoder.id, found, doubts, list(vectors))
+    return Seen(encoder.id, found, doubts, list(vectors), is_certain=looked is not None)
 
 
 def begin(film: Image.Image, *, encoder: ClipEncoder) -> Future[Seen]:

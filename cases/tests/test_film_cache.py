@@ -81,10 +81,10 @@ def known(
     """A film with a box that was compared for another client; from now on nothing is looked for
     on a film, and nothing embedded."""
     found = [Found(Box(75, 130, 50, 150, 10), 0.75)]
-    monkeypatch.setattr(finder, "find", lambda image: found)
+    monkeypatch.setattr(finder, "look", lambda image: found)
     content = film(seed=77, size=(150, 260))
     case = compared(content, "first")
-    monkeypatch.setattr(finder, "find", refuse)
+    monkeypatch.setattr(finder, "look", refuse)
     monkeypatch.setattr(ClipEncoder, "encode", refuse)
     return content, case
 
@@ -207,6 +207,25 @@ def test_another_encoder_or_another_finder_saw_something_else(
     assert film_cache.recall(KEY) is not None
     monkeypatch.setattr(seeing, "_finder", lambda: b"\1" * 32)
     assert film_cache.recall(KEY) is None
+
+
+def test_a_film_over_which_the_finder_stumbled_is_looked_at_again(
+    catalogue: list[Implant], film: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(image: Any) -> Any:
+        raise RuntimeError("bad allocation")
+
+    content = film(seed=78, size=(150, 260))
+    found = [Found(Box(75, 130, 50, 150, 10), 0.75)]
+    with monkeypatch.context() as patch:
+        patch.setattr(finder, "_find", stumble)
+        first = compared(content, "first")
+    assert [one["box"] for one in findings(first)] == [None]
+    assert rows() == []
+    monkeypatch.setattr(finder, "_find", lambda image: found)
+    second = compared(content, "second")
+    assert [one["box"] for one in findings(second)] == [found[0].box.as_json()]
+    assert len(rows()) == 1
 
 
 @pytest.mark.parametrize("broken", [b"", b"raiox", b"\x80\x04K\x01.", "short", "long", "nan"])

@@ -23,6 +23,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # What an interrupted attempt leaves cannot be used, and stands in the way.
+        migrations.RunSQL(
+            "DROP INDEX CONCURRENTLY IF EXISTS embedding_half_hnsw", migrations.RunSQL.noop
+        ),
         AddIndexConcurrently(
             model_name="embedding",
             index=pgvector.django.indexes.HnswIndex(

@@ -60,7 +60,7 @@ def _tower(asked: Tower, folder: Path) -> dict[str, Any]:
         best = precision.chosen(
             model, size=about["size"], wanted=Runtime(asked.runtime), threads=asked.threads
         )
-    except RuntimeError as error:
+    except precision.Refused as error:
         raise loading.EncoderError(f"RAIOX_ENCODER={asked.name}: {error}") from error
     (folder / NETWORK).write_bytes(best.model)
     return {**about, "precision": best.precision.value, "measured": best.measured}

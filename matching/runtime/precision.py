@@ -27,6 +27,10 @@ LEAST_GAIN = 1.5
 ROUNDS = 8
 
 
+class Refused(RuntimeError):
+    """int8 was asked for, and cannot be had or answers something else. `str()` says why."""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """The network that is used, and what was measured: milliseconds for each picture, and the
@@ -38,22 +42,26 @@ class Chosen:
 
 
 def chosen(model: bytes, *, size: int, wanted: Runtime, threads: int) -> Chosen:
-    """For a tower that takes greys (n, 1, size, size). RuntimeError where int8 is asked for and
-    answers something else."""
+    """For a tower that takes greys (n, 1, size, size). Raises Refused, SessionError."""
     if wanted == Runtime.FLOAT32:
         return Chosen(model, Runtime.FLOAT32, {})
     pictures = examples(size)
     truth, exact = _tried(model, pictures, threads=threads)
-    for largest in (LARGEST, SAFE):
-        small = _rounded(model, largest=largest)
-        answers, whole = _tried(small, pictures, threads=threads)
-        cosine = least_cosine(truth, answers)
-        if cosine >= LEAST_COSINE:
-            break
+    try:
+        for largest in (LARGEST, SAFE):
+            small = _rounded(model, largest=largest)
+            answers, whole = _tried(small, pictures, threads=threads)
+            cosine = least_cosine(truth, answers)
+            if cosine >= LEAST_COSINE:
+                break
+    except session.SessionError as error:
+        if wanted == Runtime.INT8:
+            raise Refused(f"it cannot be run in int8: {error}") from error
+        return Chosen(model, Runtime.FLOAT32, {"float32": exact})
     found = {"float32": exact, "int8": whole, "cosine": cosine}
     is_same = cosine >= LEAST_COSINE
     if wanted == Runtime.INT8 and not is_same:
-        raise RuntimeError(f"its vectors in int8 differ too much (cosine {cosine:.5f})")
+        raise Refused(f"its vectors in int8 differ too much (cosine {cosine:.5f})")
     if is_same and (exact >= LEAST_GAIN * whole or wanted == Runtime.INT8):
         return Chosen(small, Runtime.INT8, found)
     return Chosen(model, Runtime.FLOAT32, found)

@@ -13,8 +13,9 @@ import re
 import shutil
 import subprocess  # nosec B404 # our own program, without a shell
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -32,6 +33,8 @@ MADE_WITH = ("torch", "open_clip_torch", "onnx", "onnxruntime")
 # torch starts in seconds; weights that a hub must give first take minutes.
 CHILD_SECONDS = 900
 ROOT = Path(__file__).resolve().parents[2]
+UNUSED_SECONDS = 30 * 86_400
+NEW = ".new-"
 UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -57,7 +60,7 @@ def prepared(
     *, models: Path, what: str, named: str, asked: Mapping[str, Any], made_from: Mapping[str, Any]
 ) -> Prepared:
     """The network that `asked` (see `matching.runtime.child`) describes, made now where there is
-    none yet of what it is `made_from`. Older ones of the same `named` go.
+    none yet of what it is `made_from`. Ones of the same `named` go that were not used for long.
 
     Raises PreparationError.
     """
@@ -65,6 +68,8 @@ def prepared(
     folder = models / "networks" / f"{named}-{_key(made_from)}"
     try:
         if (found := _read(folder)) is not None:
+            with suppress(OSError):
+                os.utime(folder)
             return found
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder.parent / f"{named}.lock"):
@@ -114,9 +119,11 @@ def _alone(file: Path) -> Iterator[None]:
 
 
 def _make(folder: Path, *, what: str, asked: Mapping[str, Any]) -> Prepared:
-    with TemporaryDirectory(prefix=".new-", dir=folder.parent) as new:
+    with TemporaryDirectory(prefix=NEW, dir=folder.parent) as new:
         about = _child({"what": what, "asked": dict(asked), "folder": new})
         (Path(new) / ABOUT).write_text(json.dumps(about, indent=1))
+        # Whoever made it: weights are no secret, and another user may run them.
+        Path(new).chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         Path(new).rename(folder)
     found = _read(folder)
@@ -150,6 +157,8 @@ def _child(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _forget_others(folder: Path, named: str) -> None:
-    for other in folder.parent.glob(f"{named}-" + "?" * 16):
-        if other != folder:
+    """What nobody has started with for long: a release may go back to the one before."""
+    old = time.time() - UNUSED_SECONDS
+    for other in (*folder.parent.glob(f"{named}-" + "?" * 16), *folder.parent.glob(f"{NEW}*")):
+        if other != folder and other.stat().st_mtime < old:
             shutil.rmtree(other, ignore_errors=True)

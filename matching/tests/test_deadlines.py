@@ -2,8 +2,12 @@
 
 import os
 import threading
+import time
 from contextlib import ExitStack
 
+import pytest
+
+from matching import deadlines
 from matching.deadlines import cut_off
 
 PATIENCE = 20.0
@@ -52,3 +56,20 @@ def test_a_child_of_a_fork_watches_for_itself() -> None:
             with cut_off(ended.set, seconds=0.05):
                 os._exit(0 if ended.wait(PATIENCE) else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_thread_that_cannot_be_started_once_is_started_for_the_next_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watch = deadlines._Watch()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", cannot)
+        with pytest.raises(RuntimeError):
+            watch.begin(lambda: None, time.monotonic())
+    ended = threading.Event()
+    watch.begin(ended.set, time.monotonic() + 0.01)
+    assert ended.wait(PATIENCE)
+
+
+def cannot(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,17 @@ def test_a_network_is_made_once_and_anew_where_its_weights_change(
     assert load().id == first.id
     assert files(tmp_path) == made
 
+    # Two months ago: a release may go back to what was used lately.
+    for old in files(tmp_path):
+        os.utime(Path(old).parent, (time.time() - 60 * 86_400,) * 2)
     network.save(network.new_model(seed=2), file, about={})
     assert load().id != first.id
     assert len(files(tmp_path)) == 1
     assert files(tmp_path).keys() != made.keys()
+
+    network.save(network.new_model(seed=3), file, about={})
+    load()
+    assert len(files(tmp_path)) == 2
 
 
 def test_a_damaged_network_is_made_again(folder: Path, tmp_path: Path) -> None:
@@ -260,3 +268,43 @@ def test_a_film_is_found_the_same_in_both_runtimes(settings: Any) -> None:
         assert abs(one.box.x - other.box.x) < 0.5
         assert abs(one.box.height - other.box.height) < 0.5
         assert abs(one.score - other.score) < 0.01
+
+
+def test_weights_of_no_use_are_not_tried_anew_for_every_film(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "broken.pt").write_bytes(b"no weights either")
+    tries = []
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        tries.append(args)
+        raise prepared.PreparationError("they cannot be loaded", kind="EncoderError")
+
+    monkeypatch.setattr(prepared, "prepared", count)
+    encoder = tiny_tower.encoder("", folder, name="raiox-tiny/broken.pt", runtime=Runtime.AUTO)
+    for _film in range(3):
+        with pytest.raises(EncoderError, match="cannot be loaded"):
+            encoder.load()
+    assert len(tries) == 1
+    (folder / "broken.pt").write_bytes(b"other weights, as bad")
+    with pytest.raises(EncoderError, match="cannot be loaded"):
+        encoder.load()
+    assert len(tries) == 2
+
+
+def test_where_int8_cannot_be_run_the_encoder_is_used_in_single_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from matching.runtime import precision
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise session.SessionError("no kernel for this processor")
+
+    first = iter([(np.ones((4, 8), np.float32), 1.0)])
+    monkeypatch.setattr(precision, "_rounded", lambda model, largest: b"")
+    monkeypatch.setattr(precision, "_tried", lambda *a, **k: next(first, None) or refuse())
+    found = precision.chosen(b"model", size=32, wanted=Runtime.AUTO, threads=1)
+    assert (found.model, found.precision) == (b"model", Runtime.FLOAT32)
+    first = iter([(np.ones((4, 8), np.float32), 1.0)])
+    with pytest.raises(precision.Refused, match="no kernel"):
+        precision.chosen(b"model", size=32, wanted=Runtime.INT8, threads=1)

@@ -31,7 +31,7 @@ def of_database(made: Manifest) -> Iterator[Check]:
     yield _vectors(made)
     yield _extension(made)
     has_index = described.index_is_usable()
-    yield Check("index", described.INDEX, "" if has_index else "it is missing or not valid")
+    yield Check("index", "hnsw", "" if has_index else "it is missing or not valid")
     yield _searches(made)
 
 

@@ -26,7 +26,6 @@ WITHOUT_ROWS = (
     "axes_accesslog",
     "integrations_requestcount",
 )
-INDEX = "embedding_half_hnsw"
 SEARCHES = 3
 NEIGHBOURS = 10
 TABLES = """
@@ -73,9 +72,14 @@ def extension() -> str:
 
 
 def index_is_usable() -> bool:
-    return bool(
-        _first("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid", INDEX)
-    )
+    """Whether the vectors have an index that can be searched: of this release, or of the one that
+    made the dump."""
+    statement = """
+        SELECT 1 FROM pg_index i
+        JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+        WHERE i.indrelid = to_regclass('matching_embedding') AND a.amname = 'hnsw' AND i.indisvalid
+    """
+    return bool(_first(statement))
 
 
 def server_number() -> int:
