@@ -37,6 +37,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tiny.pt"
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(settings: Any) -> None:
+    """No other one knows the architecture."""
+    settings.RAIOX_RUNTIME = "torch"
+
+
 @pytest.fixture
 def trained(settings: Any, checkpoint: Path) -> str:
     """The id of the encoder in use, whose weights come from a file."""

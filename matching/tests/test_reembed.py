@@ -30,6 +30,12 @@ def another_architecture(tmp_path_factory: pytest.TempPathFactory) -> None:
     architectures.register(folder)
 
 
+@pytest.fixture(autouse=True)
+def in_this_process(settings: Any) -> None:
+    """No other one knows the architecture."""
+    settings.RAIOX_RUNTIME = "torch"
+
+
 @pytest.fixture
 def other_encoder(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Switch the process to another encoder; the first one is put back at the end."""

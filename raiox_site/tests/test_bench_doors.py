@@ -3,6 +3,7 @@ import io
 import math
 import os
 import re
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -17,6 +18,15 @@ from raiox_site.bench.asking import LATE, NONE, Answer, Instance, Request
 from raiox_site.bench.door_films import STEPS, Films, varied
 from raiox_site.bench.doors import Door
 from raiox_site.bench.load import Load
+
+
+@pytest.fixture(autouse=True)
+def without_a_loop() -> Iterator[None]:
+    """The tests in a browser leave theirs running in the thread of all tests."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 def answers(*milliseconds: float, status: int = 200) -> list[Answer]:
