@@ -68,11 +68,11 @@ def see(film: Image.Image, *, encoder: ClipEncoder) -> Seen:
     """
     looked = finder.look(film)
     found = looked or []
-    doubts = doubts_of(film, [one.box for one in found])
-    boxes: list[Box | None] = [one.box for one in found]
+    boxes = [one.box for one in found]
+    doubts = _beside().submit(doubts_of, film, boxes)
     with measured.stage(measured.Stage.ENCODE):
-        vectors = encoder.encode([normalise(film, box) for box in boxes or [None]])
-    return Seen(encoder.id, found, doubts, list(vectors), is_certain=looked is not None)
+        vectors = encoder.encode([normalise(film, box) for box in [*boxes] or [None]])
+    return Seen(encoder.id, found, doubts.result(), list(vectors), is_certain=looked is not None)
 
 
 def begin(film: Image.Image, *, encoder: ClipEncoder) -> Future[Seen]:
@@ -84,6 +84,12 @@ def begin(film: Image.Image, *, encoder: ClipEncoder) -> Future[Seen]:
 def _threads() -> ThreadPoolExecutor:
     """Of this process, made at its first need: never before a fork."""
     return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="seeing")
+
+
+@cache
+def _beside() -> ThreadPoolExecutor:
+    """For what others of these threads wait for: they must not wait for each other's places."""
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="doubts")
 
 
 def doubts_of(film: Image.Image, boxes: Sequence[Box]) -> list[str]:
