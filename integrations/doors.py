@@ -43,15 +43,16 @@ from integrations.throttles import UploadThrottle, WebhookThrottle
 from integrations.turns import Turns
 from integrations.views import OpenDoor
 from matching import measured, radiograph
-from matching.encoder import BATCH
 
 TWIN_WAIT_SECONDS = 15.0
 # Slow addresses may hold this many request threads of a process, never all of them.
 _fetching = threading.BoundedSemaphore(4)
 # Uploads beyond a bound never come so far (`raiox_site.overload`); films to be fetched do.
 _webhooks = threading.BoundedSemaphore(8)
-# What the encoder takes together: more films at once would only need more memory.
-_comparing = Turns(BATCH)
+# One film is written down while the other is looked at. With eight at once as many films are
+# compared a second, and a probe, which needs Python's lock too, waits 200 ms in place of 45
+# (`manage.py bench doors`).
+_comparing = Turns(2 * settings.RAIOX_ENCODERS_AT_ONCE)
 TURN_WAIT_SECONDS = 10.0
 
 

@@ -68,10 +68,10 @@ def see(film: Image.Image, *, encoder: ClipEncoder) -> Seen:
     """
     looked = finder.look(film)
     found = looked or []
-    boxes = [one.box for one in found]
-    doubts = _beside().submit(doubts_of, film, boxes)
+    doubts = _beside().submit(doubts_of, film, [one.box for one in found])
+    boxes: list[Box | None] = [one.box for one in found]
     with measured.stage(measured.Stage.ENCODE):
-        vectors = encoder.encode([normalise(film, box) for box in [*boxes] or [None]])
+        vectors = encoder.encode([normalise(film, box) for box in boxes or [None]])
     return Seen(encoder.id, found, doubts.result(), list(vectors), is_certain=looked is not None)
 
 
