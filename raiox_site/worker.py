@@ -20,6 +20,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,8 @@ LONGEST_PAUSE_S = 10.0
 STALL_S = 120.0
 # So many times as long until the first one: each task process loads the encoder before it.
 FIRST_TIMES = 2.5
+# On a host that they share, deliveries are taken in first: what waits in the queue is safe.
+NICENESS = 10
 PULSE_DIR = "RAIOX_PULSE_DIR"
 # A task came all the way through; the process that minds the others went round.
 TASKS, GUARD = "tasks", "guard"
@@ -123,6 +126,8 @@ def start(
     if pulse:
         variables[PULSE_DIR] = str(pulse)
     child = subprocess.Popen(command, start_new_session=True, env=variables)
+    with suppress(psutil.Error):
+        psutil.Process(child.pid).nice(NICENESS)
     return child, Cluster(pgid=child.pid, members={psutil.Process(child.pid)})
 
 
