@@ -76,7 +76,7 @@ def deliver(
     """Take a stored delivery in, and tie it to its case; both at once, unless there are files
     to be stored, which no transaction should wait for."""
     with nullcontext() if uploaded else transaction.atomic():
-        if submission.submission_id and not uploaded:
+        if submission.submission_id and not uploaded and settings.JOTFORM_API_KEY.strip():
             # Before the case, as everybody does who needs both.
             submissions.locked_row(submission.submission_id)
         case = take_in(submission=submission, uploaded=uploaded)
