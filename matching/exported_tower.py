@@ -55,9 +55,6 @@ class ExportedTower:
         features = np.concatenate([session.run(self.session, part) for part in parts])
         return features / np.linalg.norm(features, axis=1, keepdims=True)  # type: ignore[no-any-return]
 
-    def features(self, pictures: Sequence[Image.Image]) -> Array:
-        return self.run(self.pixels(pictures))
-
 
 def load(source: Source, *, runtime: Runtime, threads: int) -> ExportedTower:
     """Raises EncoderError for what no runtime could load, NotExported."""

@@ -14,7 +14,9 @@ becomes another number each time. `/upload` sends another film each time, of abo
 
 import io
 import logging
+from argparse import ArgumentParser
 from itertools import count
+from typing import Any
 
 import numpy as np
 from locust import HttpUser, between, events, task
@@ -31,7 +33,7 @@ grain = dice.normal(0, GRAIN, (HEIGHT, WIDTH)).astype(np.float32)
 
 
 @events.init_command_line_parser.add_listener
-def add_options(parser):
+def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--image-url",
         default="",
@@ -41,12 +43,12 @@ def add_options(parser):
 
 
 @events.test_start.add_listener
-def say_what_is_left_out(environment, **kwargs):
+def say_what_is_left_out(environment: Any, **kwargs: Any) -> None:
     if not environment.parsed_options.image_url:
         log.warning("/webhook is left out: --image-url names no film that the instance can fetch.")
 
 
-def film():
+def film() -> bytes:
     """A JPEG of a fixture somewhere on a grainy film, unlike any before."""
     across = int(dice.integers(150, WIDTH - 250))
     down = int(dice.integers(100, HEIGHT - 600))
@@ -69,7 +71,7 @@ class Dentist(HttpUser):
     wait_time = between(1, 5)
 
     @task(1)
-    def webhook(self):
+    def webhook(self) -> None:
         address = self.environment.parsed_options.image_url
         if not address:
             return
@@ -82,12 +84,12 @@ class Dentist(HttpUser):
         self._check(self.client.post("/webhook", json=body, catch_response=True))
 
     @task(2)
-    def upload(self):
+    def upload(self) -> None:
         files = {"file": ("film.jpg", film(), "image/jpeg")}
         data = {"client_id": f"load_test_{next(serial)}"}
         self._check(self.client.post("/upload", files=files, data=data, catch_response=True))
 
-    def _check(self, answer):
+    def _check(self, answer: Any) -> None:
         """Three implants or fewer, with how near they are; anything else is a failure."""
         with answer as response:
             if response.status_code != 200:

@@ -6,6 +6,8 @@ depends on what else is in its batch, which ONNX Runtime's own dynamic quantisat
 for the whole batch) cannot promise. This module imports onnx: import it inside functions only.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,27 +62,14 @@ def _matrix_of(node: onnx.NodeProto, weights: dict[str, onnx.TensorProto]) -> Ar
     return matrix.T if given.get("transB") else matrix
 
 
-def _product(
-    graph: onnx.GraphProto, node: onnx.NodeProto, matrix: Array, largest: int
-) -> list[onnx.NodeProto]:
-    """What takes the node's place: rows scaled and rounded, multiplied, scaled back."""
-    rows, name = node.input[0], node.output[0]
-    scales = np.maximum(np.abs(matrix).max(axis=0), 1e-12) / largest
-    whole = np.clip(np.rint(matrix / scales), -largest, largest).astype(np.int8)
-    own = {
-        f"{name}:weight": whole,
-        f"{name}:scales": scales.astype(np.float32),
-        f"{name}:end": np.array([-1, matrix.shape[1]], np.int64),
-        f"{name}:flat": np.array([-1, matrix.shape[0]], np.int64),
-    }
-    graph.initializer.extend(numpy_helper.from_array(value, key) for key, value in own.items())
+def _made(name: str, kind: str, inputs: list[str], output: str, **given: Any) -> onnx.NodeProto:
+    return helper.make_node(kind, inputs, [f"{name}:{output}"], f"{name}:{output}", **given)
 
-    def made(kind: str, inputs: list[str], output: str, **given: Any) -> onnx.NodeProto:
-        return helper.make_node(kind, inputs, [f"{name}:{output}"], f"{name}:{output}", **given)
 
-    wide = made("Reshape", [rows, f"{name}:flat"], "rows")
-    steps = [
-        wide,
+def _rounding(made: Callable[..., onnx.NodeProto], name: str, rows: str) -> list[onnx.NodeProto]:
+    """The rows in whole numbers, `whole`, and the scale of each, `row scales`."""
+    return [
+        made("Reshape", [rows, f"{name}:flat"], "rows"),
         made("ReduceMax", [f"{name}:rows"], "most", axes=[1], keepdims=0),
         made("ReduceMin", [f"{name}:rows"], "least", axes=[1], keepdims=0),
         made("Neg", [f"{name}:least"], "lowest"),
@@ -95,15 +84,29 @@ def _product(
             "whole",
             axis=0,
         ),
+    ]
+
+
+def _product(
+    graph: onnx.GraphProto, node: onnx.NodeProto, matrix: Array, largest: int
+) -> list[onnx.NodeProto]:
+    """What takes the node's place: rows scaled and rounded, multiplied, scaled back."""
+    rows, name = node.input[0], node.output[0]
+    scales = np.maximum(np.abs(matrix).max(axis=0), 1e-12) / largest
+    whole = np.clip(np.rint(matrix / scales), -largest, largest).astype(np.int8)
+    own = {
+        f"{name}:weight": whole,
+        f"{name}:scales": scales.astype(np.float32),
+        f"{name}:flat": np.array([-1, matrix.shape[0]], np.int64),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, key) for key, value in own.items())
+
+    made = partial(_made, name)
+    steps = [
+        *_rounding(made, name, rows),
         made(
             "MatMulIntegerToFloat",
-            [
-                f"{name}:whole",
-                f"{name}:weight",
-                "raiox:one",
-                f"{name}:scales",
-                "raiox:shift",
-            ],
+            [f"{name}:whole", f"{name}:weight", "raiox:one", f"{name}:scales", "raiox:shift"],
             "products",
             domain=MICROSOFT,
         ),
