@@ -3,12 +3,14 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 from PIL import Image, ImageChops
 
 from cases.models import Case
@@ -19,14 +21,29 @@ from raiox_site.bench.door_films import STEPS, Films, varied
 from raiox_site.bench.doors import Door
 from raiox_site.bench.load import Load
 
+T = TypeVar("T")
 
-@pytest.fixture(autouse=True)
-def without_a_loop() -> Iterator[None]:
-    """The tests in a browser leave theirs running in the thread of all tests."""
-    running = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(running)
+
+def bench(*arguments: str) -> str:
+    """What the command prints. It has a thread of its own, since the tests in a browser leave a
+    loop running in the thread of all tests; where one runs, Django keeps other connections."""
+
+    def call() -> str:
+        out = io.StringIO()
+        try:
+            call_command("bench", "doors", *arguments, stdout=out)
+        finally:
+            connections.close_all()
+        return out.getvalue()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call).result()
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, in a thread without a loop, as in `bench`."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def answers(*milliseconds: float, status: int = 200) -> list[Answer]:
@@ -113,7 +130,7 @@ def test_each_kind_of_answer_is_told_apart() -> None:
         ]
 
     with serving(busy) as base:
-        found = asyncio.run(ask(base))
+        found = finished(ask(base))
     assert [one.status for one in found] == [200, 503, NONE]
     assert found[0].said.startswith("xxx")
 
@@ -127,7 +144,7 @@ def test_an_answer_that_does_not_come_is_late() -> None:
         port = server.sockets[0].getsockname()[1]
         return await Instance(f"http://127.0.0.1:{port}", timeout=0.1).ask(Request("GET", "/"))
 
-    assert asyncio.run(ask()).status == LATE
+    assert finished(ask()).status == LATE
 
 
 def test_a_steady_rate_does_not_wait_for_answers_and_counts_the_waiting() -> None:
@@ -137,7 +154,7 @@ def test_a_steady_rate_does_not_wait_for_answers_and_counts_the_waiting() -> Non
         return await load.beside(steady, instance, Request("GET", "/healthcheck"))
 
     with serving(busy) as base:
-        found, health = asyncio.run(ask(base))
+        found, health = finished(ask(base))
     assert found.statuses == {503: 20}
     assert set(health.statuses) == {200} and len(health.answers) >= 3
 
@@ -146,11 +163,9 @@ def test_a_steady_rate_does_not_wait_for_answers_and_counts_the_waiting() -> Non
 def test_uploads_are_measured_at_two_instances_in_turn(
     live_server: Any, catalogue: list[Any]
 ) -> None:
-    out = io.StringIO()
     options = ["--uploads=1", "--seconds=0.1", "--rounds=1", "--bytes", "40000"]
     urls = [live_server.url, live_server.url]
-    call_command("bench", "doors", *urls, "--concurrency=2", *options, stdout=out)
-    printed = out.getvalue()
+    printed = bench(*urls, "--concurrency=2", *options)
     assert re.match(r"\d+ cores, \S", printed)
     assert re.search(r"^films of \d+ kB +A +B +B/A$", printed, re.M)
     for row in (
@@ -166,10 +181,8 @@ def test_uploads_are_measured_at_two_instances_in_turn(
 @pytest.mark.django_db(transaction=True)
 def test_submissions_are_counted_until_they_are_cases(live_server: Any, settings: Any) -> None:
     settings.RAIOX_WEBHOOK_TOKEN = "sesame"
-    out = io.StringIO()
     options = ["--rate=20", "--lasting=0.3", "--bytes", "20000", "--count-cases", "--wait=0"]
-    call_command("bench", "doors", live_server.url, "--webhooks", *options, stdout=out)
-    printed = out.getvalue()
+    printed = bench(live_server.url, "--webhooks", *options)
     assert "6 submissions at 20 a second" in printed
     assert "6 accepted (100.0%)" in printed
     assert re.search(r"^6 cases, 0 of them done with 0 s after", printed, re.M)
@@ -178,10 +191,8 @@ def test_submissions_are_counted_until_they_are_cases(live_server: Any, settings
 
 @pytest.mark.django_db(transaction=True)
 def test_a_flood_is_told_with_the_memory_of_a_process(live_server: Any) -> None:
-    out = io.StringIO()
     options = ["--rate=10", "--lasting=0.3", "--bytes", "20000", f"--pid={os.getpid()}"]
-    call_command("bench", "doors", live_server.url, "--flood", *options, stdout=out)
-    printed = out.getvalue()
+    printed = bench(live_server.url, "--flood", *options)
     assert "3 uploads at 10 a second" in printed
     assert re.search(r"^\d answered \(\d+\.\d%\), \d × 503, \d other, 0 time-outs$", printed, re.M)
     assert re.search(
@@ -192,9 +203,9 @@ def test_a_flood_is_told_with_the_memory_of_a_process(live_server: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_an_instance_that_refuses_a_single_client_is_not_measured(live_server: Any) -> None:
     with pytest.raises(CommandError, match="404"):
-        call_command("bench", "doors", f"{live_server.url}/nowhere", "--bytes", "20000")
+        bench(f"{live_server.url}/nowhere", "--bytes", "20000")
 
 
 def test_what_is_no_address_is_refused() -> None:
     with pytest.raises(CommandError, match="no address"):
-        call_command("bench", "doors", "ftp://example.org")
+        bench("ftp://example.org")
