@@ -26,6 +26,7 @@ from pathlib import Path
 
 import psutil
 
+from matching import priority
 from raiox_site import metric_files, systemd
 from raiox_site.processes import is_alive, kill, recognise, wait_until
 
@@ -126,8 +127,7 @@ def start(
     if pulse:
         variables[PULSE_DIR] = str(pulse)
     child = subprocess.Popen(command, start_new_session=True, env=variables)
-    with suppress(psutil.Error):
-        psutil.Process(child.pid).nice(NICENESS)
+    priority.lower(child.pid, NICENESS)
     return child, Cluster(pgid=child.pid, members={psutil.Process(child.pid)})
 
 

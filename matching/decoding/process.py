@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from matching import priority
 from matching.decoding.answers import ANSWER, REQUEST, Grey, Outcome, Refused
 
 MEBIBYTE = 1024 * 1024
@@ -63,6 +64,9 @@ class Decoder:
             env={**{name: os.environ[name] for name in PASSED_ON if name in os.environ}, **ALONE},
             start_new_session=True,
         )
+        if niceness := priority.of_this():
+            # Its session is new, and would not give way as this process does.
+            priority.lower(self._process.pid, niceness)
         self.films = 0
         assert self._process.stdin and self._process.stdout  # noqa: S101 # nosec B101 # pipes
         self._input = self._process.stdin.fileno()
