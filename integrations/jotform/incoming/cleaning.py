@@ -58,7 +58,9 @@ def redact(fields: Mapping[str, object]) -> dict[str, object]:
 
 def without_secrets(text: str) -> str:
     """The text without what looks like a secret, and without ours, plain or encoded."""
-    text = _OWN_PATH.sub(rf"\1{REDACTED}", _ASSIGNED.sub(rf"\1{REDACTED}", text))
+    # Of letters and digits alone nothing is assigned, and no address is made.
+    if not text.isalnum():
+        text = _OWN_PATH.sub(rf"\1{REDACTED}", _ASSIGNED.sub(rf"\1{REDACTED}", text))
     names = ("RAIOX_WEBHOOK_TOKEN", "RAIOX_WEBHOOK_TOKEN_OLD", "JF_SECRET", "JOTFORM_API_KEY")
     ours = _spellings(tuple(getattr(settings, name).strip() for name in names))
     return ours.sub(REDACTED, text) if ours else text
@@ -160,6 +162,9 @@ def _redact_address(url: str) -> str:
 
 
 def _redact_text(text: str) -> str:
+    # Most fields of a delivery.
+    if not text:
+        return text
     text = _storable(text)
     if _INLINE_FILE.match(text.lstrip()):
         return _inline_note(text)

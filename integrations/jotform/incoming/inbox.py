@@ -18,6 +18,7 @@ from django.utils import timezone
 from cases import erasure
 from cases.erasers import Wanted
 from cases.films import IncomingImage
+from cases.intake import Received
 from cases.models import Case
 from cases.persons import same_name
 from integrations.jotform.incoming import payload, readings, submissions
@@ -79,12 +80,16 @@ def deliver(
         if submission.submission_id and not uploaded and settings.JOTFORM_API_KEY.strip():
             # Before the case, as everybody does who needs both.
             submissions.locked_row(submission.submission_id)
-        case = take_in(submission=submission, uploaded=uploaded)
-        _tie(delivery, submission, case)
-    return case
+        received = take_in(submission=submission, uploaded=uploaded)
+        if received.is_new and not uploaded:
+            # Of this transaction: nobody else sees it, and it says what the delivery says.
+            JotformDelivery.objects.filter(pk=delivery.pk).update(case=received.case)
+        else:
+            _tie(delivery, submission, received.case)
+    return received.case
 
 
-def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -> Case:
+def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -> Received:
     """The case of one delivery, made or brought up to date.
 
     With an API key the case is held and Jotform is asked, which decides what is right.
@@ -96,14 +101,14 @@ def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -
         readings.ask(
             submission_id=submission.submission_id, form_id=submission.form_id, case=received.case
         )
-        return received.case
+        return received
     if submission.submission_id and not uploaded:
         return submissions.believe(submission)
     # Files that come along are stored first, which no lock should wait for.
     received = submissions.receive(submission, uploaded)
     if submission.submission_id and not received.is_new:
         submissions.revise_with_files(received.case, submission, uploaded)
-    return received.case
+    return received
 
 
 def take_in_left_behind() -> int:

@@ -37,7 +37,7 @@ def receive(
     )
 
 
-def believe(submission: Submission) -> Case:
+def believe(submission: Submission) -> intake.Received:
     """Without an API key: the delivery that was submitted last is right. Deliveries of one
     submission wait for each other, and one that was overtaken changes nothing."""
     with transaction.atomic():
@@ -47,8 +47,8 @@ def believe(submission: Submission) -> Case:
             revise(received.case, submission, is_complete=bool(submission.file_urls))
         row.case, row.form_id = received.case, submission.form_id[:64] or row.form_id
         row.submitted_ms = max(submission.submitted_ms or 0, row.submitted_ms or 0) or None
-        row.save()
-    return received.case
+        row.save(update_fields=["case", "form_id", "submitted_ms"])
+    return received
 
 
 def _is_overtaken(row: JotformSubmission, submission: Submission) -> bool:
