@@ -100,7 +100,7 @@ def receive(
     has just looked (`compared_before`); whether it came meanwhile is seen all the same.
     """
     # Before bytes are stored; where there are none, asking once is enough.
-    has_bytes = not is_unknown and any(image.sha256 for image in images)
+    has_bytes = not is_unknown and any(image.film or image.content for image in images)
     if has_bytes and (known := _known_case(submission_id, images, person)):
         return _counted(known, is_new=False)
     rows = [films.store(image) for image in images]
@@ -120,12 +120,12 @@ def receive(
             raise
     if known is not None:
         films.discard(rows, case=known)
-        return _counted(known, is_new=False)
+        return _counted(known, is_new=False, is_unknown=is_unknown)
     return _counted(case, is_new=True)
 
 
-def _counted(case: Case, *, is_new: bool) -> Received:
-    measured.asked(measured.Cache.FILM, is_known=not is_new)
+def _counted(case: Case, *, is_new: bool, is_unknown: bool = False) -> Received:
+    measured.asked(measured.Cache.FILM, is_known=not (is_new or is_unknown))
     return Received(case, is_new=is_new)
 
 

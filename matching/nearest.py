@@ -19,8 +19,9 @@ from implants.models import Implant, ReferenceImage
 from matching import scoring
 from matching.encoder import DIMENSIONS
 
-# The second one is read where the first one does not tell; each has a plan of its own.
-WINDOWS = 60, 240
+# The second one is read where the first one does not tell; each has a plan of its own. It is what
+# one pass over the index finds (`hnsw.ef_search`).
+WINDOWS = 60, 200
 # By so much two cosines may stand in another order in half precision, as the index compares them.
 MARGIN = 0.0002
 NAME = "raiox_nearest_{window}"

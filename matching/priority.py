@@ -2,7 +2,8 @@
 
 Linux may weigh whole sessions against each other before it looks at their processes
 (`kernel.sched_autogroup_enabled`, on by default; sched(7)). A niceness then counts within its
-session only, and a new session begins without one.
+session only, and a new session begins without one. Between control groups (containers, units of
+systemd) neither counts: they have weights of their own.
 """
 
 import os
@@ -21,11 +22,13 @@ def lower(leader: int, niceness: int) -> None:
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, leader, niceness)
     session = Path(f"/proc/{leader}/autogroup")
-    for _attempt in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE_SECONDS)
         try:
             session.write_text(str(niceness), encoding="ascii")
         except BlockingIOError:
-            time.sleep(PAUSE_SECONDS)
+            continue
         except OSError:
             # It has ended, or nobody weighs sessions here.
             return

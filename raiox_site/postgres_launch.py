@@ -32,8 +32,11 @@ NO_VALUES = "-c log_min_error_statement=panic -c log_error_verbosity=terse"
 # would be given (PostgreSQL's manual, "Memory").
 SHARE_OF_MEMORY = 8
 LEAST_BUFFERS_MB, MOST_BUFFERS_MB = 128, 2048
-# What a container may use, as control groups of the second version say it.
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+# What a container may use, as control groups of the second and of the first version say it.
+MEMORY_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def choose_socket_dir(data_dir: Path) -> Path:
@@ -97,9 +100,10 @@ def _unicode_locale() -> str:
 
 def buffers_mb() -> int:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # There may be no limit; "max" says so too.
-    with contextlib.suppress(OSError, ValueError):
-        memory = min(memory, int(MEMORY_LIMIT.read_text("ascii")))
+    for limit in MEMORY_LIMITS:
+        # There may be none; "max" says so too.
+        with contextlib.suppress(OSError, ValueError):
+            memory = min(memory, int(limit.read_text("ascii")))
     share = memory // SHARE_OF_MEMORY // 2**20
     return min(max(share, LEAST_BUFFERS_MB), MOST_BUFFERS_MB)
 
@@ -120,14 +124,21 @@ def launch(data_dir: Path) -> None:
     socket_dir = choose_socket_dir(data_dir)
     if socket_dir != data_dir:
         _make_socket_dir(socket_dir, owner=data_dir.stat().st_uid)
-    options = (
-        f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))} {NO_VALUES}"
-        f" -c shared_buffers={buffers_mb()}MB"
-    )
-    # It says why the start before failed, to nobody any more; and it must not grow for ever.
-    (data_dir / "log").unlink(missing_ok=True)
-    start = ("-w", "-t", "60", "-D", str(data_dir), "-l", str(data_dir / "log"), "-o", options)
-    pgexec("pg_ctl", (*start, "start"), bin_path=server.bin_path, user=server.system_user)
+    options = f"-h '' -p {PORT} -k {shlex.quote(str(socket_dir))} {NO_VALUES}"
+
+    def start(options: str) -> None:
+        # It says why the start before failed, to nobody any more; and it must not grow for ever.
+        (data_dir / "log").unlink(missing_ok=True)
+        how = ("-w", "-t", "60", "-D", str(data_dir), "-l", str(data_dir / "log"), "-o", options)
+        pgexec("pg_ctl", (*how, "start"), bin_path=server.bin_path, user=server.system_user)
+
+    try:
+        start(f"{options} -c shared_buffers={buffers_mb()}MB")
+    except subprocess.CalledProcessError:
+        if "shared memory" not in _end_of_log(data_dir):
+            raise
+        # Where the system promises no memory that it lacks, as little as was tried at first.
+        start(options)
 
 
 def _make_socket_dir(socket_dir: Path, owner: int) -> None:

@@ -11,6 +11,13 @@ from matching import priority
 from matching.decoding.process import Decoder
 
 
+@pytest.fixture(autouse=True)
+def nobody_gives_way_yet() -> None:
+    """Without privileges a niceness cannot be lowered again."""
+    if priority.of_this():
+        pytest.skip("the tests give way to other processes")
+
+
 @pytest.fixture
 def leader() -> Iterator[int]:
     """A process that leads a session of its own."""

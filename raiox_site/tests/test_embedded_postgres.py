@@ -74,16 +74,34 @@ def test_it_keeps_an_eighth_of_the_memory_within_bounds(
 ) -> None:
     file = tmp_path / "memory.max"
     file.write_text(f"{limit}\n", "ascii")
-    monkeypatch.setattr(postgres_launch, "MEMORY_LIMIT", file)
-    machine = psutil.virtual_memory().total // 8 // 2**20
-    assert postgres_launch.buffers_mb() == min(machine, 2048, megabytes or 2048)
+    monkeypatch.setattr(postgres_launch, "MEMORY_LIMITS", (tmp_path / "none", file))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = min(max(memory // 8 // 2**20, 128), 2048)
+    assert postgres_launch.buffers_mb() == min(machine, megabytes or 2048)
     file.write_text("max\n", "ascii")
-    assert postgres_launch.buffers_mb() == min(machine, 2048)
+    assert postgres_launch.buffers_mb() == machine
 
 
 def test_the_server_is_started_with_these_buffers(data_dir: Path) -> None:
     sql = "SELECT setting::int / 128 FROM pg_settings WHERE name = 'shared_buffers'"
     assert execute(data_dir, sql) == [(postgres_launch.buffers_mb(),)]
+
+
+REFUSED = """
+import resource, sys
+from pathlib import Path
+from raiox_site import postgres_launch
+resource.setrlimit(resource.RLIMIT_AS, (3 * 2**29, 3 * 2**29))
+postgres_launch.buffers_mb = lambda: 2048
+postgres_launch.launch(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others have no such limit")
+def test_where_the_system_refuses_that_memory_it_starts_with_less(data_dir: Path) -> None:
+    subprocess.run([sys.executable, "-c", REFUSED, str(data_dir)], check=True, timeout=120)
+    sql = "SELECT setting::int / 128 < 2048 FROM pg_settings WHERE name = 'shared_buffers'"
+    assert execute(data_dir, sql) == [(True,)]
 
 
 def test_it_starts_keeps_its_data_over_a_stop_and_has_pgvector(data_dir: Path) -> None:

@@ -90,7 +90,7 @@ def deliver(
 
 
 def take_in(*, submission: Submission, uploaded: Sequence[IncomingImage] = ()) -> Received:
-    """The case of one delivery, made or brought up to date.
+    """The case of one delivery, made or brought up to date, and which of the two.
 
     With an API key the case is held and Jotform is asked, which decides what is right.
     """
@@ -196,12 +196,13 @@ def forget_person(wanted: Wanted) -> Counter[str]:
     remembered as an erased case, so that polling does not bring it back."""
     theirs = [one.pk for one in left_of(wanted)]
     for delivery in JotformDelivery.objects.filter(pk__in=theirs):
-        forget(delivery)
+        # The case first, as who takes a delivery in: each would wait for the other.
         if can_be_taken_in(submissions.said_in(delivery)):
             Case.objects.get_or_create(
                 jotform_submission_id=delivery.submission_id,
                 defaults={"source": Case.Source.JOTFORM, "status": Case.Status.ARCHIVED},
             )
+        forget(delivery)
     return Counter(deliveries=len(theirs))
 
 
