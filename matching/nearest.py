@@ -102,8 +102,10 @@ def nearest(
             _prepare(cursor, window)
             cursor.execute(f"EXECUTE {NAME.format(window=window)} (%s, %s, %s)", given)
             rows = cursor.fetchall()
+            if not rows:
+                return None
             best = _best(rows, limit)
-            if best and _is_settled(best, limit, rows[0]):
+            if _is_settled(best, limit, rows[0]):
                 return [Scored(_reference(rows[place][3:], using), score) for place, score in best]
     return None
 
